@@ -1,0 +1,332 @@
+"""The façade: it chooses the network, runs the measurement and builds the table.
+
+Everything here is a thin function: what a probe is lives in ``probe``, how it travels in ``network``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from netlab import frames, wire
+from netlab.errors import UsageError
+from netlab.network import choose
+from netlab.network.base import Family, Network
+from netlab.probe.build import ChecksumFunction
+from netlab.probe.rows import Row
+from netlab.probing import PingOptions, run_ping
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from netlab.internet.model import World
+
+_current: Network | None = None
+
+
+def use(network: str | World | Network | Path, seed: int = 1) -> Network:
+    """Choose the network that everything from now on is measured on.
+
+    Parameters
+    ----------
+    network
+        ``"campus"`` or another world (a virtual network inside this process), ``"lab:campus"`` (the same world with
+        real kernel packets, Linux), ``"live"`` (the real network), a `World`, a path of a world file, or a Network.
+    seed
+        Of everything random in a world: same seed, same tables.
+
+    Returns
+    -------
+    Network
+        Its repr names world and seed in one line. In a ``with`` line one world runs on from measurement to
+        measurement, and the network used before comes back at the end.
+
+    Raises
+    ------
+    UsageError
+        When there is no such network; the message lists those there are.
+
+    Examples
+    --------
+    >>> import netlab
+    >>> with netlab.use("line") as network:
+    ...     netlab.ping("server", count=1)["rtt_ms"].tolist()
+    [22.0]
+    """
+    global _current
+    before = _current
+    chosen: Network = choose(network, seed)
+    _current = chosen
+
+    def restore() -> None:
+        global _current
+        _current = before
+
+    chosen.on_exit = restore
+    return chosen
+
+
+def current() -> Network:
+    """Give the network in use: of `use`, else of the environment variable NETLAB_NETWORK, else the live one."""
+    global _current
+    if _current is None:
+        _current = choose(os.environ.get("NETLAB_NETWORK", "live"))
+    return _current
+
+
+def network_for(network: str | World | Network | Path | None, seed: int = 1) -> Network:
+    """Give the network that a call's ``network=`` means; None: the one in use."""
+    return current() if network is None else choose(network, seed)
+
+
+def world(description: str | Path | Mapping[str, Any] | World) -> World:
+    """Give a world: by name, from a path of a TOML file, from TOML text, or from a dict.
+
+    Raises
+    ------
+    WorldError
+        When it cannot be built; the message names table, key, node or link.
+
+    Examples
+    --------
+    >>> import netlab
+    >>> netlab.world("line").vantage
+    'laptop'
+    """
+    from netlab.network.worlds import load
+
+    return load(description)
+
+
+def ping(
+    destination: str | Sequence[str],
+    count: int | None = 4,
+    interval: float = 1.0,
+    timeout: float = 2.0,
+    deadline: float | None = None,
+    ttl: int = 64,
+    size: int | Sequence[int] = 56,
+    pattern: bytes | str = b"\x00",
+    dont_fragment: bool = False,
+    tos: int = 0,
+    protocol: Literal["icmp", "udp", "tcp"] = "icmp",
+    port: int | None = None,
+    family: Family | None = None,
+    source: str | None = None,
+    checksum: ChecksumFunction | None = None,
+    network: str | World | Network | None = None,
+    *,
+    kind: Literal["echo", "timestamp", "syn", "ack"] | None = None,
+    flow_label: int = 0,
+    adaptive: bool = False,
+) -> DataFrame:
+    """Send probes to one or many destinations and give a table with one row per probe; delays in ms.
+
+    Parameters
+    ----------
+    destination
+        Host name or address, or a list of them (all are probed side by side).
+    count
+        Probes per destination. None: until CTRL+C or ``deadline`` (not on a virtual network).
+    interval
+        Seconds from one probe to the next of the same destination; on the live network at least 0.01.
+    timeout
+        Seconds after which a probe counts as lost. An answer that comes later makes its row ``late``.
+    deadline
+        Seconds after which everything stops; what is in flight then is ``pending``, not lost.
+    ttl
+        Time to live (IPv6: hop limit), 1 to 255.
+    size
+        Bytes of payload; the packet is 28 (IPv4) or 48 (IPv6) longer. A list is swept through, round and round.
+    pattern
+        What the payload is filled with behind its first 8 bytes: bytes, or hexadecimal digits as text.
+    dont_fragment
+        Set DF (IPv4): routers answer "fragmentation needed" instead of cutting the packet up.
+    tos
+        The 8 bits of TOS (DSCP and ECN; IPv6: traffic class).
+    protocol
+        ``"icmp"``: echo request. ``"udp"``: a datagram to ``port`` (default 33434), "port unreachable" shows that the
+        host is there. ``"tcp"``: a SYN to ``port`` (default 80).
+    port
+        Destination port of UDP and TCP.
+    family
+        4 or 6; None: what the name's first address is.
+    source
+        Our own address; on a virtual network also the name of the host to start from.
+    checksum
+        Your own checksum function, ``function(message: bytes) -> int``; the message's checksum field is 0. A wrong one
+        shows as lost probes. Where the kernel writes the checksum itself (ping sockets) it has no effect.
+    network
+        As in `use`, for this call only; None: the one in use.
+    kind
+        ``"echo"`` or ``"timestamp"`` (ICMP), ``"syn"`` or ``"ack"`` (TCP); None: the first.
+    flow_label
+        IPv6 flow label, 20 bits.
+    adaptive
+        Send the next probe as soon as the last one is answered, at the latest after ``interval``.
+
+    Returns
+    -------
+    DataFrame
+        PROBES. The columns to begin with: ``destination``, ``ttl``, ``attempt`` (int64), ``responder`` (str),
+        ``rtt_ms`` (float64, NaN: no answer), ``outcome`` (category: reply, time-exceeded, unreachable, late, timeout,
+        pending, not-sent), ``detail`` (str). What the network does to a probe is always a row; ``request`` and
+        ``answer`` hold the packets, for `explain` (``b""``: none).
+
+    Raises
+    ------
+    UsageError
+        For an argument that cannot be. NameNotFound, NoRoute, PermissionNeeded: see `netlab.errors`. All are raised
+        before anything is sent.
+
+    Examples
+    --------
+    >>> import netlab
+    >>> _ = netlab.use("line")
+    >>> netlab.ping("server", count=2)[["attempt", "responder", "rtt_ms", "outcome"]]
+       attempt        responder  rtt_ms outcome
+    0        1  203.0.113.80      22.0   reply
+    1        2  203.0.113.80      22.0   reply
+
+    Source
+    ------
+    RFC 792 and RFC 4443 section 4 (echo), RFC 1122 section 3.2.2.6, RFC 2681 (round-trip delay).
+    """
+    chosen = network_for(network)
+    options = PingOptions(
+        count, interval, timeout, deadline, ttl, size, pattern, dont_fragment, tos, flow_label, protocol, kind, port,
+        family, source, checksum, adaptive,
+    )  # fmt: skip
+    rows = list(run_ping(destination, options, chosen, on_interrupt=_say_interrupted))
+    return frames.probes(complete(rows, chosen))
+
+
+def pinging(
+    destination: str | Sequence[str],
+    *,
+    network: str | World | Network | None = None,
+    stop: Callable[[], bool] | None = None,
+    **arguments: Any,
+) -> Iterator[Row]:
+    """Ping row by row: an iterator of rows of PROBES, each as soon as it is decided; arguments as in `ping`.
+
+    ``stop`` is asked now and then, at least 20 times a second on a real clock; when it says True, the measurement ends
+    and what is in flight becomes ``pending``. A duplicate or late answer changes its row in place. ``frames.probes``
+    makes the table.
+    """
+    chosen = network_for(network)
+    options = PingOptions(**arguments)
+    rows: list[Row] = []
+    for row in run_ping(destination, options, chosen, stop=stop):
+        rows.append(row)
+        complete([row], chosen)
+        yield row
+    complete([row for row in rows if row["outcome"] == "late"], chosen)
+
+
+def complete(rows: list[Row], network: Network) -> list[Row]:
+    """Add what is known about the responders without asking anybody: names and places of a world."""
+    locate: Callable[[str], Any] | None = getattr(network, "locate", None)
+    if locate is None:
+        return rows
+    known: dict[str, Any] = {}
+    for row in rows:
+        responder = row["responder"]
+        if not responder:
+            continue
+        if responder not in known:
+            known[responder] = (locate(responder), network.reverse(responder))
+        node, name = known[responder]
+        row["responder_name"] = name
+        if node is not None:
+            row["asn"], row["place"] = node.asn, node.place
+            if node.latitude is not None:
+                row["latitude"], row["longitude"] = node.latitude, node.longitude
+    return rows
+
+
+def _say_interrupted() -> None:
+    print("Interrupted: the table holds what was measured up to now.")
+
+
+def explain(packet: bytes) -> DataFrame:
+    """Take a packet apart: one row per field, in the order of its bytes.
+
+    Parameters
+    ----------
+    packet
+        A whole IP packet, such as a ``request`` or ``answer`` of a PROBES table.
+
+    Returns
+    -------
+    DataFrame
+        FIELDS: ``layer`` (str), ``offset`` (int64, byte in the packet), ``bits`` (str, counted from that byte),
+        ``field``, ``value``, ``meaning``, ``defined_in`` (str). Bytes that are no packet give rows that say so;
+        ``b""`` gives none.
+
+    Raises
+    ------
+    UsageError
+        When it is given something else than bytes.
+
+    Examples
+    --------
+    >>> import netlab
+    >>> _ = netlab.use("line")
+    >>> request = netlab.ping("server", count=1)["request"][0]
+    >>> netlab.explain(request)[["offset", "field", "value"]].head(2)
+       offset          field value
+    0       0        version     4
+    1       0  header length     5
+    """
+    if not isinstance(packet, bytes | bytearray | memoryview):
+        raise UsageError("packet", packet, "must be bytes: one value of the columns request or answer")
+    return frames.fields(wire.fields(bytes(packet)))
+
+
+def doctor() -> DataFrame:
+    """Say what this machine allows: a table of capability, whether it works, the evidence, and the remedy (all str).
+
+    It tries things out on loopback and in namespaces of its own and sends nothing to anybody.
+    """
+    from netlab.network.doctor import capabilities
+
+    return frames.capabilities(capabilities())
+
+
+def to_pcap(frame: DataFrame, path: str | os.PathLike[str]) -> int:
+    """Write a table's ``request`` and ``answer`` packets as pcapng, for Wireshark; gives how many were written.
+
+    Times are ``sent_at`` and, for the answer, ``sent_at`` + ``rtt_ms``.
+    """
+    from netlab.wire.pcapng import to_pcapng
+
+    packets: list[tuple[int, bytes, str]] = []
+    columns = ["sent_at", "rtt_ms", "request", "answer", "destination", "attempt", "outcome"]
+    rows: list[dict[Any, Any]] = frame[columns].to_dict("records")
+    for row, sent in zip(rows, frames.wall_ns(frame["sent_at"]), strict=True):
+        if sent is None:
+            continue
+        comment = f"{row['destination']} attempt {row['attempt']}"
+        packets.append((sent, row["request"], comment))
+        if row["answer"]:
+            rtt = 0 if row["rtt_ms"] != row["rtt_ms"] else round(row["rtt_ms"] * 1e6)
+            packets.append((sent + rtt, row["answer"], f"{comment}: {row['outcome']}"))
+    packets.sort(key=lambda packet: packet[0])
+    Path(path).write_bytes(to_pcapng(packets))
+    return len(packets)
+
+
+def alive(frame: DataFrame) -> tuple[bool, str]:
+    """Say whether the destination of a PROBES table is there, and why one may think so."""
+    rows: list[dict[Any, Any]] = frame[["outcome", "responder", "address", "detail"]].to_dict("records")
+    reasons = []
+    for row in rows:
+        outcome, responder, detail = row["outcome"], row["responder"], row["detail"]
+        if outcome in ("reply", "late") or (outcome == "unreachable" and responder == row["address"]):
+            return True, f"{responder} answered" + (f" ({detail})" if detail else "")
+        if outcome in ("unreachable", "time-exceeded"):
+            reasons.append(f"{responder} said: {detail}")
+    return False, reasons[0] if reasons else "nobody answered, which does not prove that nobody is there"

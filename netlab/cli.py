@@ -1,0 +1,235 @@
+"""``python -m netlab``: the tools on the command line, for people and for scripts.
+
+No pandas, no matplotlib: the command starts as fast as Python does. Results go to standard output, everything else to
+standard error. Exit codes are ping's: 0 something answered, 1 nothing did, 2 the call could not be carried out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from netlab import frames
+from netlab.errors import NetlabError
+
+OK, NO_ANSWER, ERROR = 0, 1, 2
+HIDDEN = ("request", "answer")  # bytes: hexadecimal in JSON and CSV
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; gives the exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    command: list[str] = []
+    if arguments[:1] == ["lab"] and "--" in arguments:  # what stands behind -- belongs to the command in the lab
+        cut = arguments.index("--")
+        arguments, command = arguments[:cut], arguments[cut + 1 :]
+    options = _parser().parse_args(arguments)
+    options.command = command or getattr(options, "command", [])
+    try:
+        return int(options.run(options))
+    except NetlabError as error:
+        print(f"netlab: {error}", file=sys.stderr)
+        return ERROR
+    except BrokenPipeError:  # | head
+        sys.stdout = open(os.devnull, "w")
+        return OK
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m netlab",
+        description="The Internet's oldest tools, to run and to look into.",
+        epilog="The same tools in a notebook: import netlab; netlab.use('campus'); netlab.ping('www')",
+    )
+    tools = parser.add_subparsers(title="tools", metavar="TOOL", required=True)
+    _add_ping(tools)
+    lab = tools.add_parser(
+        "lab", help="run a shell or a command on the vantage host of a world, with real packets (Linux)"
+    )
+    lab.add_argument("world", help="name or file of the world, such as campus")
+    lab.add_argument("--host", help="start on another host of the world")
+    lab.add_argument("--seed", type=int, default=1, help="of everything random in the world (default 1)")
+    lab.add_argument("command", nargs="*", help="what to run, behind --; a shell if left out")
+    lab.set_defaults(run=_lab)
+    doctor = tools.add_parser("doctor", help="say what this machine allows, and what to do about the rest")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--network",
+        metavar="N",
+        help="live (default), a world such as campus, or lab:campus; NETLAB_NETWORK sets the default",
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of a virtual network (default 1)")
+    parser.add_argument("-4", dest="family", action="store_const", const=4, help="IPv4 only")
+    parser.add_argument("-6", dest="family", action="store_const", const=6, help="IPv6 only")
+    parser.add_argument("--json", action="store_true", help="one JSON object per probe, at the end")
+    parser.add_argument("--csv", action="store_true", help="comma-separated values, one line per probe, at the end")
+
+
+def _add_ping(tools: Any) -> None:
+    parser = tools.add_parser("ping", help="send echo requests and say what comes back")
+    parser.add_argument("host", nargs="+", help="host name or address")
+    parser.add_argument("-c", "--count", type=int, metavar="N", help="probes per host (default: until CTRL+C)")
+    parser.add_argument(
+        "-t", "--timeout", type=float, default=2.0, metavar="S", help="seconds to wait for an answer (default 2)"
+    )
+    parser.add_argument(
+        "-i", "--interval", type=float, default=1.0, metavar="S", help="seconds between probes (default 1)"
+    )
+    parser.add_argument("-w", "--deadline", type=float, metavar="S", help="seconds after which everything ends")
+    parser.add_argument("-s", "--size", type=int, default=56, metavar="B", help="bytes of payload (default 56)")
+    parser.add_argument("--ttl", type=int, default=64, metavar="N", help="time to live (default 64)")
+    parser.add_argument("-p", "--protocol", default="icmp", metavar="P", help="icmp (default), udp or tcp")
+    parser.add_argument("--port", type=int, metavar="N", help="destination port of udp (33434) and tcp (80)")
+    parser.add_argument("--kind", metavar="K", help="echo or timestamp (icmp), syn or ack (tcp)")
+    parser.add_argument("--pattern", default="00", metavar="HEX", help="what the payload is filled with (default 00)")
+    parser.add_argument(
+        "--tos", type=lambda text: int(text, 0), default=0, metavar="N", help="TOS or traffic class, 0 to 255"
+    )
+    parser.add_argument("-D", "--dont-fragment", action="store_true", help="forbid routers to cut the packet up")
+    parser.add_argument("-A", "--adaptive", action="store_true", help="send the next probe as soon as one is answered")
+    parser.add_argument(
+        "-I", "--source", metavar="ADDR", help="our own address (in a world also the host to start from)"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="only the figures at the end")
+    _add_network(parser)
+    parser.set_defaults(run=_ping)
+
+
+def _ping(options: argparse.Namespace) -> int:
+    from time import monotonic
+
+    from netlab.formats import ping_text
+    from netlab.network import choose
+    from netlab.probing import PingOptions, run_ping
+
+    network = choose(options.network or os.environ.get("NETLAB_NETWORK") or "live", options.seed)
+    checked = PingOptions(
+        count=options.count,
+        interval=options.interval,
+        timeout=options.timeout,
+        deadline=options.deadline,
+        ttl=options.ttl,
+        size=options.size,
+        pattern=options.pattern,
+        dont_fragment=options.dont_fragment,
+        tos=options.tos,
+        protocol=options.protocol,
+        kind=options.kind,
+        port=options.port,
+        family=options.family,
+        source=options.source,
+        adaptive=options.adaptive,
+    )
+    talk = not (options.json or options.csv)
+    started = monotonic()
+    addresses: dict[str, str] = {}
+
+    def begin(targets: Any) -> None:
+        from netlab.probe.build import packet_size
+
+        for target in targets:
+            addresses[target.destination] = target.address
+            whole = packet_size(
+                checked.protocol, 6 if ":" in target.address else 4, options.size, checked.kind or "echo"
+            )
+            if talk:
+                say(ping_text.head(target.destination, target.address, options.size, whole, network.name))
+
+    def notice(word: str, row: Any) -> None:
+        if word != "sent" and talk and not options.quiet:
+            say(ping_text.notice(word, row, options.timeout))
+
+    rows = []
+    ends = run_ping(options.host, checked, network, notice=notice, started=begin)
+    for row in ends:
+        rows.append(row)
+        if talk and not options.quiet and row["outcome"] != "pending":
+            say(ping_text.line(row, options.timeout))
+    elapsed = (monotonic() - started) * 1000
+    rows.sort(key=lambda row: row["sequence"])
+    if network.virtual and rows:
+        sent = [row["sent_at"] for row in rows if row["sent_at"] is not None]
+        elapsed = (max(sent) - min(sent)) / 1e6 if sent else 0.0
+    network.close()
+    if options.json:
+        _print_json(rows)
+    elif options.csv:
+        _print_csv(rows)
+    else:
+        for figures in frames.summary_rows(rows):
+            say("")
+            for text in ping_text.statistics(figures, elapsed):
+                say(text)
+    return _exit_code(rows, checked.count, checked.deadline)
+
+
+def _exit_code(rows: list[Any], count: int | None, deadline: float | None) -> int:
+    """As iputils: 0 when something replied; 1 when nothing did, or less than ``-c`` asked for within ``-w``."""
+    replies = sum(row["outcome"] in ("reply", "late") for row in rows)
+    if count is not None and deadline is not None and replies < count:
+        return NO_ANSWER
+    return OK if replies else NO_ANSWER
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    """A row as JSON and CSV have it: bytes as hexadecimal digits, NaN as nothing, the columns of PROBES."""
+    plain = {}
+    for name in frames.PROBES:
+        value = row[name]
+        if isinstance(value, bytes):
+            value = value.hex()
+        elif isinstance(value, float) and value != value:
+            value = None
+        plain[name] = value
+    return plain
+
+
+def _print_json(rows: list[Any]) -> None:
+    import json
+
+    for row in rows:
+        say(json.dumps(_plain(row)))
+
+
+def _print_csv(rows: list[Any]) -> None:
+    import csv
+
+    writer = csv.DictWriter(sys.stdout, list(frames.PROBES), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_plain(row) for row in rows)
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from netlab.network.lab_command import run
+
+    return run(options.world, options.command, options.host, options.seed)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from netlab.network.doctor import capabilities
+
+    rows = capabilities()
+    if options.json:
+        import json
+
+        say(json.dumps(rows, indent=2))
+        return OK
+    for row in rows:
+        say(f"{row['works']:<7} {row['capability']}: {row['evidence']}")
+        if row["remedy"] and row["works"] != "yes":
+            say(f"{'':<7} -> {row['remedy']}")
+    return OK

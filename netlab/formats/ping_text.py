@@ -1,0 +1,102 @@
+"""Ping's lines as people know them from iputils: rows → text, pure.
+
+RTTs are written as iputils does: three digits that mean something (0.045, 1.23, 12.3, 123). The table keeps all of
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+def milliseconds(value: float) -> str:
+    """Give a delay in ms with as many decimals as ping shows: from 100 none, from 10 one, from 1 two, else three.
+
+    >>> [milliseconds(x) for x in (123.4, 12.34, 1.234, 0.1234)]
+    ['123', '12.3', '1.23', '0.123']
+    """
+    if value != value:
+        return "-"
+    decimals = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3
+    return f"{value:.{decimals}f}"
+
+
+def head(destination: str, address: str, size: int, packet_size: int, network: str) -> str:
+    """Give the first line; on a network that is not the real one it says so."""
+    where = "" if network == "live" else f" on {network}"
+    return f"PING {destination} ({address}) {size}({packet_size}) bytes of data{where}."
+
+
+def line(row: Row, timeout: float) -> str:
+    """Give the line of one decided row."""
+    number = f"icmp_seq={row['attempt']}" if row["protocol"] == "icmp" else f"{row['protocol']}_seq={row['attempt']}"
+    outcome = row["outcome"]
+    if outcome == "not-sent":
+        return f"not sent: {number} {row['detail']}"
+    if outcome == "timeout":
+        return f"no answer from {row['address']} yet: {number} after {timeout:g} s"
+    if outcome == "pending":
+        return f"{number} was still on its way when you stopped"
+    who = f"{row['responder_name']} ({row['responder']})" if row["responder_name"] else row["responder"]
+    if outcome in ("time-exceeded", "unreachable"):
+        return f"From {who}: {number} {_capital(row['detail'])} time={milliseconds(row['rtt_ms'])} ms" + _words(row)
+    back = _reply_bytes(row)
+    detail = f" {row['detail']}" if row["detail"] else ""
+    late = f" (late: after {timeout:g} s)" if outcome == "late" else ""
+    return (
+        f"{back} bytes from {who}: {number} ttl={row['reply_ttl']} time={milliseconds(row['rtt_ms'])} ms{detail}{late}"
+        + _words(row)
+    )
+
+
+def notice(word: str, row: Row, timeout: float) -> str:
+    """Give the line for what happens to a row after it was printed: a duplicate or a late answer."""
+    if word == "late":
+        return line(row, timeout)
+    text = {"duplicate": "a further answer (DUP!)", "bad-checksum": "an answer with a wrong checksum, not counted"}[
+        word
+    ]
+    return f"{row['address']}: icmp_seq={row['attempt']} {text}"
+
+
+def statistics(summary: Row, elapsed_ms: float) -> list[str]:
+    """Give the closing lines of one destination from its row of SUMMARY.
+
+    ``0% packet loss`` counts as ping does, over everything that was sent and decided; duplicates are not in the RTTs.
+    """
+    counts = f"{summary['sent']} packets transmitted, {summary['received'] + summary['late']} received"
+    if summary["lost"]:
+        counts += f", {summary['lost']} lost"
+    for word in ("late", "duplicates", "pending"):
+        if summary[word]:
+            counts += f", {summary[word]} {word}"
+    if summary["bad_checksum"]:
+        counts += f", {summary['bad_checksum']} with a wrong checksum"
+    loss = summary["loss"]
+    percent = "" if loss != loss else f", {loss * 100:.4g}% packet loss"
+    lines = [f"--- {summary['destination']} ping statistics ---", f"{counts}{percent}, time {elapsed_ms:.0f}ms"]
+    if summary["rtt_min_ms"] == summary["rtt_min_ms"]:
+        figures = "/".join(f"{summary[f'rtt_{name}_ms']:.3f}" for name in ("min", "mean", "max", "mdev"))
+        lines.append(f"rtt min/avg/max/mdev = {figures} ms")
+    return lines
+
+
+def _reply_bytes(row: Row) -> int:
+    """Bytes of the ICMP message (header and data), or of whatever transport the answer came in."""
+    answer = row["answer"]
+    if not answer:
+        return 0
+    head_length = (answer[0] & 0x0F) * 4 if answer[0] >> 4 == 4 else 40
+    return len(answer) - head_length
+
+
+def _words(row: Row) -> str:
+    words = [word for word in row["flags"].split() if word not in ("rebuilt", "warm-up", "no-quote")]
+    return f" ({', '.join(words)})" if words else ""
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,327 @@
+"""The tables: their columns and dtypes as literals, rows → DataFrame, and `summary`.
+
+Plain DataFrames, with units in the column names. A number that does not exist is NaN or ``<NA>``, a text that
+does not exist is ``""``. pandas is loaded inside the functions only, so that the command never pays for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+from netlab import stats
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+OUTCOMES = ("reply", "time-exceeded", "unreachable", "late", "timeout", "pending", "not-sent")
+PROTOCOLS = ("icmp", "udp", "tcp")
+CLOCKS = ("kernel", "user", "virtual")
+
+PROBES: dict[str, str] = {
+    "destination": "str",
+    "ttl": "int64",
+    "attempt": "int64",
+    "responder": "str",
+    "responder_name": "str",
+    "rtt_ms": "float64",
+    "outcome": "category:outcome",
+    "detail": "str",
+    "mark": "str",
+    "network": "category",
+    "address": "str",
+    "source": "str",
+    "protocol": "category:protocol",
+    "port": "Int32",
+    "sequence": "int64",
+    "flow": "int64",
+    "round": "int64",
+    "packet_size": "int64",
+    "sent_at": "time",
+    "waited_ms": "float64",
+    "clock": "category:clock",
+    "rtt_user_ms": "float64",
+    "reply_ttl": "Int16",
+    "return_hops": "Int16",
+    "icmp_type": "Int16",
+    "icmp_code": "Int16",
+    "quoted_ttl": "Int16",
+    "quoted_tos": "Int16",
+    "mtu": "Int32",
+    "mpls": "str",
+    "interface": "str",
+    "asn": "Int64",
+    "duplicates": "Int64",
+    "corrupt_at": "Int64",
+    "flags": "str",
+    "place": "str",
+    "latitude": "float64",
+    "longitude": "float64",
+    "request": "bytes",
+    "answer": "bytes",
+}
+
+SUMMARY: dict[str, str] = {
+    "destination": "str",
+    "protocol": "category:protocol",
+    "ttl": "int64",
+    "round": "int64",
+    "sent": "int64",
+    "received": "int64",
+    "late": "int64",
+    "lost": "int64",
+    "pending": "int64",
+    "duplicates": "int64",
+    "reordered": "int64",
+    "loss": "float64",
+    "loss_low": "float64",
+    "loss_high": "float64",
+    "rtt_min_ms": "float64",
+    "rtt_mean_ms": "float64",
+    "rtt_median_ms": "float64",
+    "rtt_p95_ms": "float64",
+    "rtt_max_ms": "float64",
+    "rtt_mdev_ms": "float64",
+    "rtt_last_ms": "float64",
+    "rtt_ewma_ms": "float64",
+    "jitter_rfc3550_ms": "float64",
+    "jitter_mean_abs_ms": "float64",
+    "ipdv_mean_ms": "float64",
+    "pdv_p95_ms": "float64",
+    "ipg_ms": "float64",
+    "pipe": "Int64",
+    "longest_loss_run": "Int64",
+    "reordering_extent": "Int64",
+    "bad_checksum": "Int64",
+    "responders": "Int64",
+}
+
+PACKETS: dict[str, str] = {
+    "time": "time",
+    "at": "str",
+    "action": "str",
+    "reason": "str",
+    "source": "str",
+    "destination": "str",
+    "protocol": "str",
+    "ttl": "Int16",
+    "summary": "str",
+    "data": "bytes",
+}
+
+FIELDS: dict[str, str] = {
+    "layer": "str",
+    "offset": "int64",
+    "bits": "str",
+    "field": "str",
+    "value": "str",
+    "meaning": "str",
+    "defined_in": "str",
+}
+
+NODES: dict[str, str] = {
+    "name": "str",
+    "kind": "str",
+    "hostname": "str",
+    "addresses": "str",
+    "place": "str",
+    "latitude": "float64",
+    "longitude": "float64",
+    "asn": "Int64",
+    "vantage": "bool",
+}
+
+EDGES: dict[str, str] = {
+    "link": "str",
+    "a": "str",
+    "b": "str",
+    "delay_ms": "float64",
+    "distance_km": "float64",
+    "rate_mbps": "float64",
+    "mtu": "int64",
+    "loss": "float64",
+    "queue": "int64",
+    "down": "bool",
+}
+
+CAPABILITIES: dict[str, str] = {"capability": "str", "works": "str", "evidence": "str", "remedy": "str"}
+
+_CATEGORIES = {"outcome": OUTCOMES, "protocol": PROTOCOLS, "clock": CLOCKS}
+_NOTHING: dict[str, Any] = {"str": "", "bytes": b"", "bool": False, "float64": nan, "int64": 0}
+
+
+def table(rows: Iterable[Mapping[str, Any]], schema: Mapping[str, str]) -> DataFrame:
+    """Build a DataFrame with exactly the columns of ``schema``, in its order; what a row lacks is "nothing there"."""
+    import pandas as pd
+
+    listed = list(rows)
+    columns: dict[str, Any] = {}
+    for name, dtype in schema.items():
+        nothing = _NOTHING.get(dtype)
+        values = [row.get(name, nothing) for row in listed]
+        columns[name] = _column(pd, values, dtype)
+    return pd.DataFrame(columns)
+
+
+def _column(pd: Any, values: list[Any], dtype: str) -> Any:
+    if dtype == "time":
+        nat = pd.NaT.value
+        stamps = pd.array([nat if value is None else value for value in values], dtype="int64").to_numpy()
+        return pd.Series(pd.DatetimeIndex(stamps.view("datetime64[ns]"), tz="UTC"))
+    if dtype.startswith("category"):
+        kind = dtype.partition(":")[2]
+        categories = _CATEGORIES[kind] if kind else list(dict.fromkeys(values))
+        codes = {category: code for code, category in enumerate(categories)}
+        return pd.Categorical.from_codes([codes[value] for value in values], list(categories), ordered=False)
+    if dtype == "bytes":
+        return pd.Series(values, dtype=object)
+    if dtype[0] == "I":
+        return pd.array(values, dtype=dtype)
+    if dtype == "float64":
+        return pd.Series([nan if value is None else value for value in values], dtype=dtype)
+    return pd.Series(values, dtype=dtype)
+
+
+def probes(rows: Iterable[Mapping[str, Any]]) -> DataFrame:
+    """Turn rows of probes into a PROBES table, in the order of their sequence numbers."""
+    return table(sorted(rows, key=lambda row: row["sequence"]), PROBES)
+
+
+def packets(rows: Iterable[Mapping[str, Any]]) -> DataFrame:
+    """Turn the rows of ``network.packets()`` into a PACKETS table."""
+    return table(rows, PACKETS)
+
+
+def fields(rows: Iterable[Mapping[str, Any]]) -> DataFrame:
+    """Turn the rows of ``wire.fields`` into a FIELDS table."""
+    return table(({**row, "value": str(row["value"])} for row in rows), FIELDS)
+
+
+def nodes(rows: Iterable[Mapping[str, Any]]) -> DataFrame:
+    """Turn the rows of ``internet.world.node_rows`` into a NODES table."""
+    return table(({**row, "addresses": _joined(row["addresses"])} for row in rows), NODES)
+
+
+def edges(rows: Iterable[Mapping[str, Any]]) -> DataFrame:
+    """Turn the rows of ``internet.world.edge_rows`` into an EDGES table."""
+    return table(rows, EDGES)
+
+
+def capabilities(rows: Iterable[Mapping[str, Any]]) -> DataFrame:
+    """Turn the rows of ``doctor`` into a CAPABILITIES table."""
+    return table(rows, CAPABILITIES)
+
+
+def _joined(addresses: object) -> str:
+    return addresses if isinstance(addresses, str) else " ".join(map(str, addresses))  # type: ignore[call-overload]
+
+
+def wall_ns(times: Series[Any]) -> list[int | None]:
+    """Give a column of times as wall-clock ns, None where there is no time."""
+    return [None if missing else stamp.value for stamp, missing in zip(times, times.isna(), strict=True)]
+
+
+def summary_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Summarise rows of probes without pandas: rows of SUMMARY, one per (destination, protocol, ttl, round)."""
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["destination"], row["protocol"], row["ttl"], row["round"]), []).append(row)
+    return [
+        {"destination": key[0], "protocol": key[1], "ttl": key[2], "round": key[3], **_summarise(group)}
+        for key, group in groups.items()
+    ]
+
+
+def _summarise(group: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    group = sorted((row for row in group if row["outcome"] != "not-sent"), key=lambda row: row["sequence"])
+    outcomes = [row["outcome"] for row in group]
+    late, lost, pending = (outcomes.count(word) for word in ("late", "timeout", "pending"))
+    received = len(group) - late - lost - pending
+    decided = len(group) - pending
+    low, high = stats.wilson(lost, decided)
+    delays = [None if row["rtt_ms"] != row["rtt_ms"] else row["rtt_ms"] for row in group]
+    arrived = [delay for delay in delays if delay is not None]
+    known = [row for row in group if row["sent_at"] is not None]
+    sent_at = [row["sent_at"] for row in known]
+    ends = [int((row["waited_ms"] if row["rtt_ms"] != row["rtt_ms"] else row["rtt_ms"]) * 1e6) for row in known]
+    by_arrival = sorted(
+        (start + length, row["sequence"])
+        for start, length, row in zip(sent_at, ends, known, strict=True)
+        if row["rtt_ms"] == row["rtt_ms"]
+    )
+    return {
+        "sent": len(group),
+        "received": received,
+        "late": late,
+        "lost": lost,
+        "pending": pending,
+        "duplicates": sum(row["duplicates"] for row in group),
+        "reordered": sum("reordered" in row["flags"].split() for row in group),
+        "loss": lost / decided if decided else nan,
+        "loss_low": low,
+        "loss_high": high,
+        "rtt_min_ms": min(arrived, default=nan),
+        "rtt_mean_ms": stats.mean(arrived),
+        "rtt_median_ms": stats.percentile(arrived, 50),
+        "rtt_p95_ms": stats.percentile(arrived, 95),
+        "rtt_max_ms": max(arrived, default=nan),
+        "rtt_mdev_ms": stats.mdev(arrived),
+        "rtt_last_ms": arrived[-1] if arrived else nan,
+        "rtt_ewma_ms": stats.ewma(arrived),
+        "jitter_rfc3550_ms": stats.jitter_rfc3550(delays),
+        "jitter_mean_abs_ms": stats.jitter_mean_abs(delays),
+        "ipdv_mean_ms": stats.ipdv_mean(delays),
+        "pdv_p95_ms": stats.pdv_percentile(arrived),
+        "ipg_ms": (max(sent_at) - min(sent_at)) / 1e6 / (len(sent_at) - 1) if len(sent_at) > 1 else nan,
+        "pipe": stats.most_in_flight([(start, start + length) for start, length in zip(sent_at, ends, strict=True)]),
+        "longest_loss_run": stats.longest_run([word == "timeout" for word in outcomes]),
+        "reordering_extent": stats.reordering_extent([number for _, number in by_arrival]),
+        "bad_checksum": sum("bad-checksum" in row["flags"].split() for row in group),
+        "responders": len({row["responder"] for row in group if row["responder"]}),
+    }
+
+
+def summary(frame: DataFrame) -> DataFrame:
+    """Summarise a PROBES table: one row per (destination, protocol, ttl, round), delays in ms.
+
+    Parameters
+    ----------
+    frame
+        A table of `ping` or `traceroute`, or a part of one.
+
+    Returns
+    -------
+    DataFrame
+        SUMMARY: ``sent``, ``received`` (in time), ``late``, ``lost``, ``pending``, ``duplicates``, ``reordered``
+        (int64); ``loss`` = lost / (sent - pending) with its 95 % Wilson interval ``loss_low``, ``loss_high``;
+        ``rtt_min_ms``, ``_mean_``, ``_median_``, ``_p95_``, ``_max_``, ``_mdev_`` (population), ``_last_``, ``_ewma_``
+        (gain 1/8); ``jitter_rfc3550_ms``, ``jitter_mean_abs_ms``, ``ipdv_mean_ms`` (signed), ``pdv_p95_ms``,
+        ``ipg_ms`` (mean gap between sends); ``pipe`` (most in flight), ``longest_loss_run``, ``reordering_extent``,
+        ``bad_checksum``, ``responders``. Late answers are in the RTT figures (leaving them out would flatter the
+        network), duplicates are not.
+
+    Examples
+    --------
+    >>> import netlab
+    >>> _ = netlab.use("line")
+    >>> netlab.summary(netlab.ping("server", count=3))[["sent", "received", "loss_high"]].round(2)
+       sent  received  loss_high
+    0     3         3       0.56
+
+    Source
+    ------
+    RFC 2681 (round-trip delay), RFC 3393 and 5481 (delay variation), RFC 3550 section 6.4.1, RFC 4737 section 4.2.
+    """
+    rows: list[Any] = frame[_SUMMARY_NEEDS].to_dict("records")
+    for row, stamp in zip(rows, wall_ns(frame["sent_at"]), strict=True):
+        row["sent_at"] = stamp
+        if row["duplicates"] is None or row["duplicates"] != row["duplicates"]:
+            row["duplicates"] = 0
+    return table(summary_rows(rows), SUMMARY)
+
+
+_SUMMARY_NEEDS = [
+    "destination", "protocol", "ttl", "round", "outcome", "sequence", "rtt_ms", "waited_ms", "duplicates", "flags",
+    "responder",
+]  # fmt: skip

@@ -1,0 +1,167 @@
+"""From a probe in words to the bytes of an IP packet.
+
+How an answer finds its probe again (see also ``matching.py``): every probe has a number that never repeats
+within a measurement, and the wire carries its low 16 bits where every answer must bring them back (RFC 792 and
+RFC 4443 quote at least 8 bytes behind the IP header):
+
+==========  ==============================================================================================
+ICMP echo   the sequence number
+UDP         the checksum: two payload bytes are chosen so that the checksum comes out as the number
+TCP         the sequence number of the segment
+==========  ==============================================================================================
+
+In front of the payload lies a cookie: random bytes that only we know, other ones for every probe. They settle
+who is meant when 16 bits are not enough. No time is ever put into the payload: the other side could change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from netlab import wire
+from netlab.errors import UsageError
+from netlab.probe.plan import Probe
+from netlab.wire import icmpv4, icmpv6
+from netlab.wire.checksum import pseudo_header
+
+ChecksumFunction = Callable[[bytes], int]
+
+COOKIE_BYTES = 8
+_MIX = 0x9E3779B97F4A7C15  # odd, so that multiplying by it gives every number another cookie
+_MASK = (1 << 64) - 1
+IPV6_HEADER, IPV4_HEADER = 40, 20
+HEADER_BYTES = {"icmp": 8, "udp": 8, "tcp": 20}
+
+
+def cookie(key: int, number: int) -> bytes:
+    """Give the cookie of probe ``number`` in a measurement with the secret ``key`` (64 bits)."""
+    return (key ^ (number * _MIX & _MASK)).to_bytes(COOKIE_BYTES, "big")
+
+
+@dataclass(slots=True)
+class Builder:
+    """Everything about the packets of one measurement that is the same for all its probes."""
+
+    protocol: Literal["icmp", "udp", "tcp"]
+    identifier: dict[int, int]
+    """By family (4, 6): the ICMP identifier, or our port."""
+    key: int
+    port: int = 33434
+    pattern: bytes = b"\x00"
+    tos: int = 0
+    flow_label: int = 0
+    dont_fragment: bool = False
+    kind: Literal["echo", "timestamp", "syn", "ack"] = "echo"
+    checksum: ChecksumFunction | None = None
+    """A learner's own checksum, called with the message whose checksum field is 0 (ICMPv6, UDP, TCP: behind the
+    pseudo-header)."""
+    carries_number: bool = True
+    """False: the payload is too short to make the UDP checksum come out as the number."""
+    _fill: dict[int, bytes] = field(default_factory=dict)
+
+    def payload(self, number: int, size: int) -> bytes:
+        """Give ``size`` bytes: the cookie (as much as fits), then the pattern over and over."""
+        fill = self._fill.get(size)
+        if fill is None:
+            fill = self._fill[size] = (self.pattern * (size // len(self.pattern) + 1))[: max(0, size - COOKIE_BYTES)]
+        return cookie(self.key, number)[:size] + fill
+
+    def build(self, probe: Probe, number: int) -> bytes:
+        """Give the whole IP packet of probe ``number``."""
+        source, destination = probe.target.source, probe.target.address
+        version = 6 if ":" in destination else 4
+        if self.protocol == "icmp":
+            message = self._icmp(version, probe, number)
+        elif self.protocol == "udp":
+            message = self._udp(version, probe, number)
+        else:
+            message = self._tcp(version, probe, number)
+        if version == 4:
+            return wire.IPv4(
+                source,
+                destination,
+                {"icmp": wire.PROTOCOL_ICMP, "udp": wire.PROTOCOL_UDP, "tcp": wire.PROTOCOL_TCP}[self.protocol],
+                message,
+                ttl=probe.ttl,
+                tos=self.tos,
+                identification=number & 0xFFFF,
+                dont_fragment=self.dont_fragment,
+            ).to_bytes()
+        return wire.IPv6(
+            source,
+            destination,
+            {"icmp": wire.PROTOCOL_ICMPV6, "udp": wire.PROTOCOL_UDP, "tcp": wire.PROTOCOL_TCP}[self.protocol],
+            message,
+            hop_limit=probe.ttl,
+            traffic_class=self.tos,
+            flow_label=self.flow_label,
+        ).to_bytes()
+
+    def _icmp(self, version: int, probe: Probe, number: int) -> bytes:
+        identifier, sequence = self.identifier[version], number & 0xFFFF
+        source, destination = probe.target.source, probe.target.address
+        if self.kind == "timestamp":
+            body = icmpv4.TimestampRequest(identifier, sequence, originate=0, receive=0, transmit=0).to_bytes()
+        elif version == 4:
+            body = icmpv4.EchoRequest(identifier, sequence, self.payload(number, probe.size)).to_bytes()
+        else:
+            echo = icmpv6.EchoRequest(identifier, sequence, self.payload(number, probe.size))
+            body = echo.to_bytes(source, destination)
+        if self.checksum is not None:
+            body = self._with_own_checksum(body, 2, source, destination, version == 6, wire.PROTOCOL_ICMPV6)
+        return body
+
+    def _udp(self, version: int, probe: Probe, number: int) -> bytes:
+        source, destination = probe.target.source, probe.target.address
+        payload = bytearray(self.payload(number, probe.size))
+        head = (self.identifier[version], self.port)
+        if self.carries_number:
+            # Paris: with the wanted checksum in the payload word, the sum of the datagram with that word is what the
+            # checksum would have been; swapping the two leaves the ones' complement sum as it is.
+            wanted = number & 0xFFFF
+            payload[COOKIE_BYTES : COOKIE_BYTES + 2] = wanted.to_bytes(2, "big")
+            plain = wire.UDP(*head, bytes(payload)).to_bytes(source, destination)
+            word = int.from_bytes(plain[6:8], "big")
+            payload[COOKIE_BYTES : COOKIE_BYTES + 2] = word.to_bytes(2, "big")
+        datagram = wire.UDP(*head, bytes(payload)).to_bytes(source, destination)
+        if self.checksum is not None:
+            datagram = self._with_own_checksum(datagram, 6, source, destination, True, wire.PROTOCOL_UDP)
+        return datagram
+
+    def _tcp(self, version: int, probe: Probe, number: int) -> bytes:
+        source, destination = probe.target.source, probe.target.address
+        # The cookie's upper half and the number: 16 bits that only we know, 16 bits that say which probe.
+        sequence = (self.key >> 48 << 16) | (number & 0xFFFF)
+        flags = wire.TCP.ACK if self.kind == "ack" else wire.TCP.SYN
+        segment = wire.TCP(
+            self.identifier[version],
+            self.port,
+            sequence=sequence,
+            acknowledgment=sequence if self.kind == "ack" else 0,
+            flags=flags,
+        ).to_bytes(source, destination)
+        if self.checksum is not None:
+            segment = self._with_own_checksum(segment, 16, source, destination, True, wire.PROTOCOL_TCP)
+        return segment
+
+    def _with_own_checksum(
+        self, body: bytes, offset: int, source: str, destination: str, pseudo: bool, protocol: int
+    ) -> bytes:
+        assert self.checksum is not None
+        zeroed = body[:offset] + b"\x00\x00" + body[offset + 2 :]
+        head = pseudo_header(source, destination, protocol, len(body)) if pseudo else b""
+        value = self.checksum(head + zeroed)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 0xFFFF:
+            raise UsageError("checksum", value, "the function must return a whole number from 0 to 65535 (16 bits)")
+        return zeroed[:offset] + value.to_bytes(2, "big") + zeroed[offset + 2 :]
+
+
+def packet_size(protocol: str, version: int, size: int, kind: str = "echo") -> int:
+    """Give the bytes of the IP packet that a probe with ``size`` bytes of payload makes."""
+    if protocol == "tcp":
+        size = 0
+    if kind == "timestamp":
+        size = 12
+    return (IPV4_HEADER if version == 4 else IPV6_HEADER) + HEADER_BYTES[protocol] + size

@@ -1,0 +1,131 @@
+"""The only probing loop: it moves packets and time between a `ProbeSession` and a `Network`.
+
+`measure` is a generator. ``ping()`` lists it, a panel or the command iterates it. It never sleeps: the one place where
+it waits is ``network.receive``. On a virtual network nothing waits at all, since that is where virtual time moves.
+
+The first interrupt (CTRL+C, Jupyter's stop button) ends the measurement, which still gives all its rows; a second one
+within a second raises KeyboardInterrupt as usual.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from netlab.network.base import Arrival, Network, Refused, Sent, Stamp
+from netlab.probe.rows import Row
+from netlab.probe.session import ProbeSession
+
+LOOK_AGAIN = 50_000_000
+"""ns: how often a waiting measurement on a real clock looks whether it was told to stop (a panel's Stop button)."""
+SENDS_IN_A_ROW = 8
+"""After so many sends in a row the answers are fetched, or a burst would overflow the socket's buffer."""
+SECOND_INTERRUPT = 1.0
+"""s: two interrupts within this time mean "really stop"."""
+
+_last_interrupt = 0.0
+
+
+class _Interrupts:
+    """While a measurement runs in the main thread, SIGINT ends it in good order instead of tearing it apart."""
+
+    def __init__(self) -> None:
+        self.seen = self.again = False
+        self._waiting = False
+        self._before: Any = None
+
+    def __enter__(self) -> _Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            before = signal.getsignal(signal.SIGINT)
+            if before is not signal.SIG_IGN and before is not None:
+                self._before = before
+                signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._before)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        global _last_interrupt
+        self.again = time.monotonic() - _last_interrupt < SECOND_INTERRUPT
+        _last_interrupt = time.monotonic()
+        self.seen = True
+        if self.again or self._waiting:
+            raise KeyboardInterrupt
+
+    def receive(self, network: Network, until: int) -> Arrival | Stamp | None:
+        """Wait in the network; an interrupt ends the wait and gives None."""
+        if self.seen:
+            return None
+        self._waiting = True
+        try:
+            return network.receive(until)
+        except KeyboardInterrupt:
+            if self.again:
+                raise
+            self.seen = True  # also when somebody else's handler raised it
+            return None
+        finally:
+            self._waiting = False
+
+
+def measure(
+    session: ProbeSession,
+    network: Network,
+    *,
+    stop: Callable[[], bool] | None = None,
+    on_interrupt: Callable[[], None] | None = None,
+) -> Iterator[Row]:
+    """Run a session on a network and give every probe's row as soon as it is decided.
+
+    Parameters
+    ----------
+    session, network
+        Both fresh: the caller has called ``network.begin()`` and calls ``network.end()`` afterwards.
+    stop
+        Asked now and then; True ends the measurement, as an interrupt does.
+    on_interrupt
+        Called once when an interrupt has ended it.
+    """
+    slow = not network.virtual
+    with _Interrupts() as interrupts:
+        session.begin(network.now())
+        while True:
+            for _ in range(SENDS_IN_A_ROW):
+                due = session.next_probe(network.now())
+                if due is None:
+                    break
+                number, packet = due
+                result = network.send(packet)
+                if isinstance(result, Sent):
+                    session.sent(number, result.packet, result.number, result.at, result.rebuilt)
+                else:
+                    assert isinstance(result, Refused)
+                    session.refused(number, packet, result.reason, result.mtu)
+            until = session.next_deadline()
+            while until is not None:
+                if slow:
+                    until = min(until, network.now() + LOOK_AGAIN)
+                event = interrupts.receive(network, until)
+                if isinstance(event, Arrival):
+                    session.receive(event.packet, event.at, event.stamp, event.rebuilt, event.number)
+                elif isinstance(event, Stamp):
+                    session.stamp(event.number, event.at)
+                else:
+                    break
+                until = network.now()  # fetch what else is there, without waiting
+            session.expire(network.now())
+            if interrupts.seen or (stop is not None and stop()):
+                session.stop(network.now())
+                yield from session.take_rows()
+                if interrupts.seen and on_interrupt is not None:
+                    on_interrupt()
+                return
+            yield from session.take_rows()
+            if session.finished:
+                return
