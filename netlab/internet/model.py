@@ -133,3 +133,6 @@ class World:
     links: list[Link]
     traffic: list[Traffic] = field(default_factory=list)
     description: str = ""
+
+    def __repr__(self) -> str:
+        return f"<netlab world: {self.name}, {len(self.nodes)} nodes, {len(self.links)} links, from {self.vantage}>"

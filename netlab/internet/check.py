@@ -1,0 +1,162 @@
+"""What must be true of a whole world, however it was made; `check` raises WorldError at the first thing that is not.
+
+1.  Every node has a name, a link and an address; no address and no host name is given twice.
+2.  A link joins two different, known nodes that have addresses in a common prefix; link names are unique.
+3.  Each address of a node shares its prefix with a neighbour, so that it belongs to a link.
+4.  Routes lead to neighbours; background traffic follows links and its packets fit them.
+
+Every step goes once over the world: the time grows with its size, not with its square.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from itertools import pairwise
+from typing import TypeVar
+
+from netlab.errors import WorldError
+from netlab.internet.model import Link, Node, Traffic, World
+from netlab.internet.space import Interface, Prefix, check_asn, check_hostname, check_label, interface, prefix
+from netlab.internet.tables import NO_NEIGHBOUR, did_you_mean
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def check(world: World) -> World:
+    """The world itself when it can be built; raises `WorldError` that says what to change."""
+    attempt(check_label, "world, key 'name'", world.name)
+    if not world.nodes:
+        raise WorldError("[node]", 'a world needs nodes: write laptop = { kind = "host", address = ["192.0.2.10/24"] }')
+    known("world, key 'vantage'", world.vantage, world.nodes)
+    interfaces = _interfaces(world)
+    prefixes = {name: {each.prefix for each in mine} for name, mine in interfaces.items()}
+    covered: dict[str, set[Prefix]] = {name: set() for name in world.nodes}
+    neighbours: dict[str, dict[str, Link]] = {name: {} for name in world.nodes}
+    names: set[str] = set()
+    for number, link in enumerate(world.links, 1):
+        where = f"[[link]] {number} ({link.name})"
+        a, b = ends(where, link.ends, world.nodes)
+        if link.name in names:
+            raise WorldError(where, f"there is a link {link.name!r} already: give one of them another name = ...")
+        names.add(link.name)
+        shared = prefixes[a] & prefixes[b]
+        if not shared:
+            raise WorldError(where, _nothing_shared(a, b, interfaces))
+        for one, other in ((a, b), (b, a)):
+            covered[one] |= shared
+            neighbours[one].setdefault(other, link)
+    for node in world.nodes.values():
+        _check_node(node, interfaces[node.name], covered[node.name], neighbours[node.name], interfaces)
+    for number, traffic in enumerate(world.traffic, 1):
+        _check_traffic(f"[[traffic]] {number}", traffic, world, neighbours)
+    return world
+
+
+def known(where: str, name: str, nodes: Collection[str]) -> str:
+    if name not in nodes:
+        listed = ", ".join(nodes) if len(nodes) <= 20 else f"{len(nodes)} others"
+        raise WorldError(where, f"there is no node {name!r}{did_you_mean(name, nodes)}; there are {listed}")
+    return name
+
+
+def ends(where: str, pair: tuple[str, str], nodes: Collection[str]) -> tuple[str, str]:
+    a, b = (known(f"{where}, key 'ends'", name, nodes) for name in pair)
+    if a == b:
+        raise WorldError(f"{where}, key 'ends'", f"both ends are {a!r}: a link joins two nodes")
+    return a, b
+
+
+def _interfaces(world: World) -> dict[str, list[Interface]]:
+    """The addresses of every node, read; none is given twice, and no host name is."""
+    owner: dict[str, str] = {}
+    hostnames: dict[str, str] = {}
+    result = {}
+    for name, node in world.nodes.items():
+        where = f"[node] {name}"
+        attempt(check_label, where, name)
+        if name in NO_NEIGHBOUR:
+            raise WorldError(where, f"{name!r} means something else in routes: choose another name")
+        if node.name != name:
+            raise WorldError(where, f"its name is {node.name!r}: the key and the name must be the same")
+        if name.lower() in owner:
+            raise WorldError(where, f"there is a node {owner[name.lower()]!r} already: host names ignore case")
+        owner[name.lower()] = name
+        hostname = node.hostname.lower() or f"{name}.{world.name}.example".lower()
+        attempt(check_hostname, f"{where}, key 'name'", hostname)
+        if hostname in hostnames:
+            raise WorldError(where, f"the name {hostname!r} is that of {hostnames[hostname]!r} already")
+        hostnames[hostname] = name
+        if node.asn is not None:
+            attempt(check_asn, f"{where}, key 'asn'", node.asn)
+        result[name] = mine = [attempt(interface, f"{where}, key 'address'", text) for text in node.addresses]
+        for each in mine:
+            if each.text in owner:
+                raise WorldError(f"{where}, key 'address'", f"{each.text} belongs to {owner[each.text]!r} already")
+            owner[each.text] = name
+    return result
+
+
+def _check_node(
+    node: Node,
+    interfaces: list[Interface],
+    covered: set[Prefix],
+    neighbours: Collection[str],
+    everybody: dict[str, list[Interface]],
+) -> None:
+    where = f"[node] {node.name}"
+    if not neighbours:
+        raise WorldError(where, f'no link leads to it: add a [[link]] with ends = ["{node.name}", ...]')
+    for each in interfaces:
+        if each.prefix not in covered:
+            raise WorldError(f"{where}, key 'address'", _nobody_shares(each, neighbours, everybody))
+    for route in node.routes:
+        attempt(prefix, f"{where}, key 'routes'", route.to)
+        if route.via not in NO_NEIGHBOUR and route.via not in neighbours:
+            choices = [*neighbours, *NO_NEIGHBOUR]
+            hint = did_you_mean(route.via, choices)
+            raise WorldError(
+                f"{where}, key 'routes'", f"via {route.via!r} is no neighbour{hint}; write one of {', '.join(choices)}"
+            )
+
+
+def _check_traffic(where: str, traffic: Traffic, world: World, neighbours: dict[str, dict[str, Link]]) -> None:
+    for a, b in pairwise(traffic.path):
+        known(f"{where}, key 'path'", a, world.nodes)
+        known(f"{where}, key 'path'", b, world.nodes)
+        link = neighbours[a].get(b)
+        if link is None:
+            raise WorldError(f"{where}, key 'path'", f"no link joins {a!r} and {b!r}: name every node on the way")
+        if traffic.size > link.mtu:
+            raise WorldError(
+                f"{where}, key 'size'", f"{traffic.size} bytes do not fit link {link.name!r}, its mtu is {link.mtu}"
+            )
+
+
+def _nobody_shares(mine: Interface, neighbours: Collection[str], everybody: dict[str, list[Interface]]) -> str:
+    text = f"{mine}: no neighbour ({', '.join(neighbours)}) has an address in {mine.prefix}"
+    for name in neighbours:
+        for other in everybody[name]:
+            if mine.prefix.covers(other) or other.prefix.covers(mine):
+                return f"{text}, but {name!r} has {other}: give both the same prefix length"
+    return f"{text}: correct it, or give the neighbour at the other end of its link one there"
+
+
+def _nothing_shared(a: str, b: str, interfaces: dict[str, list[Interface]]) -> str:
+    for name in (a, b):
+        if not interfaces[name]:
+            return f'node {name!r} has no address: write address = ["192.0.2.10/24", "2001:db8:1::10/64"] there'
+    for mine in interfaces[a]:
+        for other in interfaces[b]:
+            if mine.prefix.covers(other) or other.prefix.covers(mine):
+                return f"{a!r} has {mine} and {b!r} has {other}: give both the same prefix length"
+    example = "192.0.2.1/30 and 192.0.2.2/30"
+    return f"{a!r} and {b!r} share no prefix: give both an address in the same one, such as {example}"
+
+
+def attempt(function: Callable[[T], R], where: str, value: T) -> R:
+    """``function(value)``; the ValueError that it raises becomes a WorldError that says where."""
+    try:
+        return function(value)
+    except ValueError as error:
+        raise WorldError(where, str(error)) from None
