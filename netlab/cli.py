@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         description="The Internet's oldest tools, to run and to look into.",
         epilog="The same tools in a notebook: import netlab; netlab.use('campus'); netlab.ping('www')",
     )
-    tools = parser.add_subparsers(title="tools", metavar="TOOL", required=True)
+    tools = parser.add_subparsers(title="tools", metavar="TOOL", required=True, prog="python -m netlab")
     _add_ping(tools)
     lab = tools.add_parser(
         "lab", help="run a shell or a command on the vantage host of a world, with real packets (Linux)"

@@ -6,7 +6,7 @@ is a `UsageError`, `NameNotFound`, `NoRoute` or `PermissionNeeded` that says wha
 
 from __future__ import annotations
 
-import random
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -32,7 +32,7 @@ DEFAULT_PORT = {"icmp": None, "udp": 33434, "tcp": 80}
 LARGEST_PAYLOAD = {4: 65_535 - 20, 6: 65_535}  # behind the IP header; RFC 791, RFC 8200 section 3
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class PingOptions:
     """The arguments of `netlab.ping`, checked; times in seconds as typed."""
 
@@ -253,7 +253,9 @@ def check_sizes(options: PingOptions, families: set[Family]) -> None:
 def secret_key(network: Network, targets: Sequence[Target]) -> int:
     """Give the cookies' key: unpredictable on real networks, from the seed on a virtual one (same call, same bytes)."""
     if network.virtual:
+        import random
+
         seed = getattr(network, "seed", 0)
         words = "/".join(["cookie", str(seed), str(network.now()), *(target.address for target in targets[:8])])
         return random.Random(words).getrandbits(64)
-    return random.SystemRandom().getrandbits(64)
+    return int.from_bytes(os.urandom(8), "big")

@@ -8,17 +8,15 @@ nanoseconds on the network's own monotonic clock; ``epoch`` turns them into wall
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from os import PathLike
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 Family = Literal[4, 6]
 ProtocolName = Literal["icmp", "udp", "tcp"]
 """``icmp`` means ICMPv4 or ICMPv6, whichever the packet's family asks for."""
 
 
-@dataclass(slots=True)
-class Sent:
+class Sent(NamedTuple):
     """A packet has left. ``number`` names it in a later `Stamp`."""
 
     number: int
@@ -30,8 +28,7 @@ class Sent:
     """True: the kernel wrote (part of) the headers and ``packet`` was put together by netlab."""
 
 
-@dataclass(slots=True)
-class Refused:
+class Refused(NamedTuple):
     """The machine did not send the packet: a row with outcome ``not-sent``, and ``reason`` as its detail."""
 
     reason: str
@@ -39,8 +36,7 @@ class Refused:
     """The limit that the packet broke, when it was too long."""
 
 
-@dataclass(slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """An IP packet that came in."""
 
     packet: bytes
@@ -54,8 +50,7 @@ class Arrival:
     """The `Sent.number` that this answers, where the system tells (TCP connect); else None."""
 
 
-@dataclass(slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """The kernel's wall-clock time (ns) of the moment at which packet ``number`` left; may come after the answer."""
 
     number: int

@@ -40,7 +40,7 @@ def cookie(key: int, number: int) -> bytes:
     return (key ^ (number * _MIX & _MASK)).to_bytes(COOKIE_BYTES, "big")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Builder:
     """Everything about the packets of one measurement that is the same for all its probes."""
 

@@ -19,7 +19,7 @@ from netlab.wire.extensions import InterfaceInformation, MplsStack
 from netlab.wire.ipv6 import upper_layer
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Answer:
     """What one packet says: the fields of a row that come from the answer."""
 

@@ -7,12 +7,11 @@ TTLs. A plan may be endless: the session takes the next probe only when it is ab
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count as count_from
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Somebody to probe: what the user typed, and what it came to."""
 
     destination: str
@@ -20,8 +19,7 @@ class Target:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(NamedTuple):
     """One packet to be sent, in words; `Builder` turns it into bytes."""
 
     target: Target
