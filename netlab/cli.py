@@ -40,8 +40,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+class _Help(argparse.HelpFormatter):
+    """argparse would load a library just to ask how wide the terminal is, even when nobody wants help."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30, width=min(_columns(), 120))
+
+
+def _columns() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    return max(40, int(columns)) if columns.isdigit() else 100
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        formatter_class=_Help,
         prog="python -m netlab",
         description="The Internet's oldest tools, to run and to look into.",
         epilog="The same tools in a notebook: import netlab; netlab.use('campus'); netlab.ping('www')",
@@ -49,14 +62,18 @@ def _parser() -> argparse.ArgumentParser:
     tools = parser.add_subparsers(title="tools", metavar="TOOL", required=True, prog="python -m netlab")
     _add_ping(tools)
     lab = tools.add_parser(
-        "lab", help="run a shell or a command on the vantage host of a world, with real packets (Linux)"
+        "lab",
+        formatter_class=_Help,
+        help="run a shell or a command on the vantage host of a world, with real packets (Linux)",
     )
     lab.add_argument("world", help="name or file of the world, such as campus")
     lab.add_argument("--host", help="start on another host of the world")
     lab.add_argument("--seed", type=int, default=1, help="of everything random in the world (default 1)")
     lab.add_argument("command", nargs="*", help="what to run, behind --; a shell if left out")
     lab.set_defaults(run=_lab)
-    doctor = tools.add_parser("doctor", help="say what this machine allows, and what to do about the rest")
+    doctor = tools.add_parser(
+        "doctor", formatter_class=_Help, help="say what this machine allows, and what to do about the rest"
+    )
     doctor.add_argument("--json", action="store_true", help="as JSON")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -76,7 +93,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_ping(tools: Any) -> None:
-    parser = tools.add_parser("ping", help="send echo requests and say what comes back")
+    parser = tools.add_parser("ping", formatter_class=_Help, help="send echo requests and say what comes back")
     parser.add_argument("host", nargs="+", help="host name or address")
     parser.add_argument("-c", "--count", type=int, metavar="N", help="probes per host (default: until CTRL+C)")
     parser.add_argument(

@@ -23,8 +23,7 @@ from typing import Literal
 from netlab import wire
 from netlab.errors import UsageError
 from netlab.probe.plan import Probe
-from netlab.wire import icmpv4, icmpv6
-from netlab.wire.checksum import pseudo_header
+from netlab.wire import icmpv4
 
 ChecksumFunction = Callable[[bytes], int]
 
@@ -107,7 +106,7 @@ class Builder:
         elif version == 4:
             body = icmpv4.EchoRequest(identifier, sequence, self.payload(number, probe.size)).to_bytes()
         else:
-            echo = icmpv6.EchoRequest(identifier, sequence, self.payload(number, probe.size))
+            echo = wire.icmpv6.EchoRequest(identifier, sequence, self.payload(number, probe.size))
             body = echo.to_bytes(source, destination)
         if self.checksum is not None:
             body = self._with_own_checksum(body, 2, source, destination, version == 6, wire.PROTOCOL_ICMPV6)
@@ -151,7 +150,7 @@ class Builder:
     ) -> bytes:
         assert self.checksum is not None
         zeroed = body[:offset] + b"\x00\x00" + body[offset + 2 :]
-        head = pseudo_header(source, destination, protocol, len(body)) if pseudo else b""
+        head = wire.pseudo_header(source, destination, protocol, len(body)) if pseudo else b""
         value = self.checksum(head + zeroed)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 0xFFFF:
             raise UsageError("checksum", value, "the function must return a whole number from 0 to 65535 (16 bits)")

@@ -9,14 +9,15 @@ An answer that is not for us gives None; bytes that are no packet at all give No
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netlab import wire
 from netlab.errors import PacketError
 from netlab.probe.build import COOKIE_BYTES
-from netlab.wire import icmpv4, icmpv6
-from netlab.wire.extensions import InterfaceInformation, MplsStack
-from netlab.wire.ipv6 import upper_layer
+from netlab.wire import icmpv4
+
+if TYPE_CHECKING:
+    from netlab.wire import icmpv6
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -130,9 +131,11 @@ def _read_v4(packet: wire.IPv4, protocol: str, identifier: int | None, port: int
 
 
 def _read_v6(packet: wire.IPv6, protocol: str, identifier: int | None, port: int) -> Answer | None:
+    from netlab.wire import icmpv6  # only who pings over IPv6 waits for it
+
     if identifier is None:
         return None
-    next_header, body, fragment = upper_layer(packet)
+    next_header, body, fragment = wire.upper_layer(packet)
     if fragment is not None and (fragment.fragment_offset or fragment.more_fragments):
         return None
     answer = Answer(packet.source, "reply", None, packet.hop_limit)
@@ -162,7 +165,7 @@ def _read_v6(packet: wire.IPv6, protocol: str, identifier: int | None, port: int
         return None
     _extensions(answer, getattr(message, "extensions", ()))
     quoted = wire.IPv6.parse(message.original, quoted=True)
-    quoted_protocol, quoted_body, _ = upper_layer(quoted)
+    quoted_protocol, quoted_body, _ = wire.upper_layer(quoted)
     return _about(answer, quoted, quoted_protocol, quoted_body, protocol, identifier, port)
 
 
@@ -228,6 +231,10 @@ def _about(
 
 
 def _extensions(answer: Answer, objects: tuple[Any, ...]) -> None:
+    if not objects:
+        return
+    from netlab.wire.extensions import InterfaceInformation, MplsStack
+
     for item in objects:
         if isinstance(item, MplsStack):
             answer.mpls = str(item)

@@ -8,25 +8,16 @@ from __future__ import annotations
 
 from netlab.errors import PacketError
 from netlab.wire import icmpv4, icmpv6
+from netlab.wire.ip import parse
 from netlab.wire.ipv4 import IPv4
 from netlab.wire.ipv6 import IPv6, upper_layer
 from netlab.wire.names import code_name, protocol_name, tcp_flags, type_name
 from netlab.wire.tcp import TCP
 from netlab.wire.udp import UDP
 
+__all__ = ["Transport", "parse", "summary", "transport"]
+
 Transport = icmpv4.Message | icmpv6.Message | UDP | TCP
-
-
-def parse(data: bytes, quoted: bool = False) -> IPv4 | IPv6:
-    """The IP packet in ``data``, IPv4 or IPv6 as its first four bits say; ``quoted``: it may be cut short."""
-    if not data:
-        raise PacketError("IP", 0, 20, 0)
-    version = data[0] >> 4
-    if version == 4:
-        return IPv4.parse(data, quoted)
-    if version == 6:
-        return IPv6.parse(data, quoted)
-    raise PacketError("IP", 0, 0, 0, f"version is {version}, neither 4 nor 6")
 
 
 def transport(packet: IPv4 | IPv6, quoted: bool = False) -> Transport | None:
@@ -98,7 +89,7 @@ def _describe(message: Transport) -> str:
         ports = f"TCP {message.source_port} > {message.destination_port} {tcp_flags(message.flags)}"
         numbers = f" seq={message.sequence}" + (f" ack={message.acknowledgment}" if message.flags & TCP.ACK else "")
         return ports + numbers + f" length={len(message.payload)}"
-    version = 4 if type(message).__module__ == icmpv4.__name__ else 6
+    version = 4 if type(message).__module__.startswith(icmpv4.__name__) else 6
     text = ("ICMP " if version == 4 else "ICMPv6 ") + type_name(version, message.type)
     reason = code_name(version, message.type, message.code)
     if reason:
