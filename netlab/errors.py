@@ -24,6 +24,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+LONGEST_VALUE = 100
+"""Characters of a wrong value that a message shows: nobody wants to scroll over 65 KB of payload to read why."""
+
 
 class NetlabError(Exception):
     """The root: ``except NetlabError`` catches everything that netlab raises on purpose."""
@@ -33,7 +36,10 @@ class UsageError(NetlabError, ValueError):
     """An argument that cannot be: the message names it, its value and what is allowed."""
 
     def __init__(self, argument: str, value: object, allowed: str) -> None:
-        super().__init__(f"{argument}={value!r}: {allowed}")
+        shown = repr(value)
+        if len(shown) > LONGEST_VALUE:
+            shown = f"{shown[:LONGEST_VALUE]}…"
+        super().__init__(f"{argument}={shown}: {allowed}")
         self.argument, self.value, self.allowed = argument, value, allowed
 
 

@@ -288,7 +288,8 @@ class ProbeSession:
     def _fill(self, flight: _Flight, answer: Answer, packet: bytes) -> None:
         row = flight.row
         row["responder"], row["detail"], row["mark"] = answer.responder, answer.detail, answer.mark
-        row["reply_ttl"], row["return_hops"] = answer.reply_ttl, return_hops(answer.reply_ttl)
+        if answer.reply_ttl:  # 0: the system does not tell (TCP connect)
+            row["reply_ttl"], row["return_hops"] = answer.reply_ttl, return_hops(answer.reply_ttl)
         row["icmp_type"], row["icmp_code"], row["mtu"] = answer.icmp_type, answer.icmp_code, answer.mtu
         row["mpls"], row["interface"], row["answer"] = answer.mpls, answer.interface, packet
         if answer.quoted is None:

@@ -1,0 +1,85 @@
+"""What a live network asks of a channel, and the packet as every channel wants to see it.
+
+A channel sends one protocol of one IP version in one way (raw, ping socket, UDP socket, TCP connect) and turns what
+comes back into whole packets, which it puts into the hub's inbox.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from netlab import wire
+from netlab.network.base import Refused, Sent
+from netlab.wire.ipv6 import EXTENSION_HEADERS
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A packet that is to leave, and the fields of its IP header that a socket has to be told."""
+
+    packet: bytes
+    version: int
+    source: str
+    destination: str
+    protocol: int
+    payload: bytes
+    """From the transport header on."""
+    ttl: int
+    tos: int
+    flow_label: int
+    dont_fragment: bool
+    """Refuse it when it is longer than the link's MTU. In IPv6, where only senders fragment, the caller says so."""
+    plain: bool
+    """No IP options, extension headers or fragment: what a socket of the kernel can send."""
+
+    @classmethod
+    def parse(cls, packet: bytes, fragment: bool = True) -> Outgoing:
+        """Raises `PacketError` when these bytes are no IP packet. ``fragment``: of IPv6, as in `LiveNetwork.send`."""
+        ip = wire.parse(packet)
+        if isinstance(ip, wire.IPv4):
+            plain = not (ip.options or ip.more_fragments or ip.fragment_offset)
+            return cls(
+                packet,
+                4,
+                ip.source,
+                ip.destination,
+                ip.protocol,
+                ip.payload,
+                ip.ttl,
+                ip.tos,
+                0,
+                ip.dont_fragment,
+                plain,
+            )
+        plain = ip.next_header not in EXTENSION_HEADERS
+        return cls(
+            packet,
+            6,
+            ip.source,
+            ip.destination,
+            ip.next_header,
+            ip.payload,
+            ip.hop_limit,
+            ip.traffic_class,
+            ip.flow_label,
+            not fragment,
+            plain,
+        )
+
+
+class Channel(Protocol):
+    """One way to send and to hear."""
+
+    def identifier(self, protocol: int) -> int:
+        """The ICMP identifier or source port to build packets with."""
+
+    def send(self, outgoing: Outgoing) -> Sent | Refused: ...
+
+    def due(self) -> int | None:
+        """When `expire` has something to do; None: never."""
+
+    def expire(self, now: int) -> None:
+        """End what has had its time. Called after everything that has come in was read."""
+
+    def close(self) -> None: ...
