@@ -15,7 +15,7 @@ EPOCH = 1_767_225_600_000_000_000
 
 @dataclass(slots=True)
 class RateLimit:
-    """How often a node sends ICMP errors. ``bucket``: Linux's token bucket; ``window``: N per interval."""
+    """How often a node sends ICMP errors. ``bucket``: Linux's token bucket; ``window``: ``burst`` in ``burst / rate`` s."""
 
     kind: Literal["bucket", "window"] = "bucket"
     rate: float = 1.0
@@ -35,7 +35,8 @@ class FirewallRule:
     """A prefix, such as 192.0.2.0/24."""
     destination: str = ""
     reject_with: str = "administratively-prohibited"
-    """administratively-prohibited, host-prohibited, net-prohibited, port-unreachable or tcp-reset."""
+    """administratively-prohibited, host-prohibited, net-prohibited, port-unreachable, tcp-reset, source-policy or
+    reject-route (the last two have codes of their own in IPv6 only)."""
 
 
 @dataclass(slots=True)
