@@ -22,6 +22,7 @@ _HOMES = {
     "hint": "netlab.teach",
 }
 _MODULES = {"plot", "widgets", "errors"}
+_SUBMODULES = {*_MODULES, "frames", "teach", "wire"}  # for notebooks: not among the names to learn, but there
 
 __all__ = [*_HOMES, *_MODULES]
 __version__ = "0.1.0"
@@ -30,7 +31,7 @@ __version__ = "0.1.0"
 def __getattr__(name):  # type: ignore[no-untyped-def]
     from importlib import import_module
 
-    if name in _MODULES:
+    if name in _SUBMODULES:
         return import_module("netlab." + name)
     if name not in _HOMES:
         raise AttributeError(f"module 'netlab' has no attribute {name!r}; it offers {', '.join(sorted(__all__))}")

@@ -1,0 +1,22 @@
+"""What turns a notebook into a workbook: a guess before the run, a check after it, a hint in between.
+
+``predict`` stores the learner's guess, ``check`` looks at an answer and says what is wrong with it,
+``hint`` gives the next of three hints. The rest (``hexdump``, ``flip``, ``launch`` …) are the hands-on parts of single
+notebooks.
+
+The strategy of a check: the exercise's checker (``checkers/<notebook>.py``) runs the answer on networks
+or packets made from a seed, computes what the right answer and every known mistake would give there, and
+names the mistake whose results the answer has. ``guard`` sees to it that nothing a learner writes can
+raise, print to stderr or run for ever.
+"""
+
+from __future__ import annotations
+
+from netlab.teach.grading import check
+from netlab.teach.hints import hint, hints_used
+from netlab.teach.predictions import guess, predict
+from netlab.teach.workbench import flip, hexdump, launch, puzzle, recorded
+
+__all__ = [
+    "check", "flip", "guess", "hexdump", "hint", "hints_used", "launch", "predict", "puzzle", "recorded",
+]  # fmt: skip

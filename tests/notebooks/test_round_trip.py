@@ -1,0 +1,172 @@
+"""The whole way with nbgrader: release, three hand-ins, grades. One submission is untouched, one wrong, one solved.
+
+Needs the extra ``teach``. Everything happens in a temporary folder: no exchange directory, a gradebook of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from tests.notebooks.book import LEARNERS, NAMES, SOLUTIONS, cells, environment, is_answer, is_test, nbgrader, source
+from tests.support.tools import need_module
+from tools import notebooks
+
+WRONG = {
+    "same-seed": 'return "d"',
+    "clock": "return count * interval",
+    "address": 'return "b"',
+    "other-seed": 'return "a"',
+    "one-lost": 'return netlab.ping("www", count=10)',
+    "port": 'return "a"',
+    "who": 'return "d"',
+    "six-covers": 'return "b"',
+    "checksum": "padded = data + bytes(len(data) % 2); return ~sum(padded[1::2], sum(padded[::2]) << 8) & 0xFFFF",
+    "header": 'return {"version": 4, "header_length": 20}',
+    "typical": 'return "b"',
+    "one-of-ten": 'return "a"',
+    "patience": 'return "a"',
+    "jitter": "return max(rtts_ms) / 0",
+    "summary": 'return (frame["outcome"] != "reply").mean(), frame["rtt_ms"].quantile(0.95)',
+}
+"""A known wrong body for every answer, by its grade id."""
+SAID = {
+    "clock-check": "one pause too many",
+    "one-lost-check": 'Ping in the world "lossy"',
+    "checksum-check": "throws the carries away",
+    "checksum-unseen": "throws the carries away",
+    "header-check": "counts words of 4 bytes, not bytes",
+    "jitter-check": "ZeroDivisionError",
+    "summary-check": "everything that is not a reply in time",
+}
+"""What some of the checks must say of them."""
+
+pytestmark = pytest.mark.slow
+
+
+def nbgrader_does(course: Path, *words: str) -> None:
+    environ = environment(
+        HOME=str(course), JUPYTER_CONFIG_DIR=str(course / "config"), JUPYTER_DATA_DIR=str(course / "data")
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", *words, f"--CourseDirectory.root={course}"],
+        cwd=course, env=environ, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def graded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """Release a notebook, hand in three versions of it, and grade them."""
+    need_module("nbgrader", "teach")
+    name, course = request.param, tmp_path_factory.mktemp("course")
+    (course / "source" / name).mkdir(parents=True)
+    shutil.copy(SOLUTIONS / f"{name}.ipynb", course / "source" / name)
+    shutil.copytree(LEARNERS / "recorded", course / "source" / name / "recorded")
+    nbgrader_does(course, "generate_assignment", name, "--create")
+    for student, answer in (("untouched", untouched), ("wrong", wrong), ("solved", solved(name))):
+        folder = course / "submitted" / student / name
+        shutil.copytree(course / "release" / name, folder)
+        hand_in(folder / f"{name}.ipynb", answer)
+    nbgrader_does(course, "autograde", name)
+    return name, course
+
+
+def untouched(grade_id: str, stub: str) -> str:
+    return stub
+
+
+def wrong(grade_id: str, stub: str) -> str:
+    head, _, _ = stub.partition("    # YOUR CODE HERE")
+    return f"{head}    {WRONG[grade_id]}"
+
+
+def solved(name: str) -> Any:
+    solutions = {
+        nbgrader(cell)["grade_id"]: source(cell) for cell in cells(SOLUTIONS / f"{name}.ipynb") if is_answer(cell)
+    }
+    return lambda grade_id, stub: solutions[grade_id]
+
+
+def hand_in(path: Path, answer: Any) -> None:
+    notebook: Any = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if is_answer(cell):
+            cell.source = answer(cell.metadata.nbgrader.grade_id, cell.source)
+    nbformat.write(notebook, path)
+
+
+def scores(course: Path, student: str, name: str) -> tuple[dict[str, float], dict[str, float]]:
+    """The points reached and the points possible, by grade id."""
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
+        grades = gradebook.find_submission_notebook(name, name, student).grades
+        return {grade.name: grade.score for grade in grades}, {grade.name: grade.max_score for grade in grades}
+
+
+def printed(course: Path, student: str, name: str) -> dict[str, str]:
+    """What the checks said in the graded notebook, by grade id."""
+    found = {}
+    for cell in cells(course / "autograded" / student / name / f"{name}.ipynb", "code"):
+        if is_test(cell):
+            assert [output["output_type"] for output in cell["outputs"]][-1] == "execute_result", cell["id"]
+            assert all(output.get("name") != "stderr" for output in cell["outputs"]), cell["id"]
+            found[nbgrader(cell)["grade_id"]] = "".join("".join(output.get("text", "")) for output in cell["outputs"])
+    return found
+
+
+def test_the_release_is_the_learners_form(graded: tuple[str, Path]) -> None:
+    name, course = graded
+    release, ours = cells(course / "release" / name / f"{name}.ipynb"), cells(LEARNERS / f"{name}.ipynb")
+    assert [(cell["id"], source(cell), cell["metadata"]) for cell in release] == [
+        (cell["id"], source(cell), cell["metadata"]) for cell in ours
+    ]
+
+
+def test_our_own_release_is_that_of_nbgrader(graded: tuple[str, Path]) -> None:
+    name, course = graded
+    made = notebooks.release(nbformat.read(SOLUTIONS / f"{name}.ipynb", as_version=4))
+    release = nbformat.read(course / "release" / name / f"{name}.ipynb", as_version=4)
+    assert [(cell.source, cell.metadata) for cell in made.cells] == [
+        (cell.source, cell.metadata) for cell in release.cells
+    ]
+
+
+def test_no_line_of_a_solution_is_in_the_release(graded: tuple[str, Path]) -> None:
+    name, course = graded
+    release = (course / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8")
+    assert "SOLUTION" not in release and "HIDDEN" not in release and 'seed=\\"' not in release
+
+
+def test_untouched_gets_nothing_and_friendly_words(graded: tuple[str, Path]) -> None:
+    name, course = graded
+    reached, possible = scores(course, "untouched", name)
+    assert set(reached.values()) == {0.0} and min(possible.values()) > 0
+    for id, said in printed(course, "untouched", name).items():
+        assert "not written yet" in said and "Traceback" not in said and "netlab/" not in said, id
+
+
+def test_known_wrong_answers_get_their_message_and_not_all_points(graded: tuple[str, Path]) -> None:
+    name, course = graded
+    reached, possible = scores(course, "wrong", name)
+    for id, score in reached.items():
+        assert 0 <= score < possible[id], id
+    for id, said in printed(course, "wrong", name).items():
+        assert SAID.get(id, "") in " ".join(said.split()), said
+        assert "Traceback" not in said and "netlab/" not in said, id
+
+
+def test_solved_gets_all_points(graded: tuple[str, Path]) -> None:
+    name, course = graded
+    reached, possible = scores(course, "solved", name)
+    assert reached == possible and len(reached) >= 5
+    unseen = [said for id, said in printed(course, "solved", name).items() if id.endswith("-unseen")]
+    assert all("unseen" in said for said in unseen)
+    assert bool(unseen) == (name != "00-welcome")
