@@ -15,7 +15,10 @@ EPOCH = 1_767_225_600_000_000_000
 
 @dataclass(slots=True)
 class RateLimit:
-    """How often a node sends ICMP errors. ``bucket``: Linux's token bucket; ``window``: ``burst`` in ``burst / rate`` s."""
+    """How often a node sends ICMP errors.
+
+    ``bucket``: Linux's token bucket; ``window``: at most ``burst`` messages in ``burst / rate`` seconds.
+    """
 
     kind: Literal["bucket", "window"] = "bucket"
     rate: float = 1.0

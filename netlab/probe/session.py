@@ -26,8 +26,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from netlab import wire
 from netlab.probe.build import COOKIE_BYTES, Builder, cookie
+from netlab.probe.flight import Flight, compare_payload, compare_quote, return_hops, same_address
 from netlab.probe.matching import Answer, read_answer
 from netlab.probe.plan import Probe
 from netlab.probe.rows import EMPTY, Row, add_flag
@@ -38,33 +38,9 @@ STAMP_WAIT = 5_000_000
 """ns: kernels deliver a transmit stamp within microseconds; 5 ms is far more than any scheduler's delay."""
 CLOCK_SLACK = 1_000_000
 """ns: a kernel RTT may not exceed our own by more than this; if it does, the wall clock was stepped in between."""
-INITIAL_TTLS = (32, 64, 128, 255)
-"""What systems start with; an answer's TTL tells how many hops it came from the next of these upwards."""
 MILLISECOND = 1e6
 
 Notice = Callable[[str, Row], None]
-
-
-def return_hops(reply_ttl: int) -> int:
-    """Guess how many hops an answer travelled: 1 for a neighbour, as in traceroute's count."""
-    return next(initial for initial in INITIAL_TTLS if reply_ttl <= initial) - reply_ttl + 1
-
-
-class _Flight:
-    """A probe that has been sent, with the row that it will yield."""
-
-    __slots__ = (
-        "cookie", "decided", "handle", "kernel_sent", "number", "packet", "probe", "received", "row", "sent_at",
-        "timeout_at",
-    )  # fmt: skip
-
-    def __init__(self, probe: Probe, number: int, row: Row, mark: bytes) -> None:
-        self.probe, self.number, self.row, self.cookie = probe, number, row, mark
-        self.packet = b""
-        self.sent_at = self.timeout_at = self.handle = 0
-        self.kernel_sent: int | None = None
-        self.received: tuple[int, int | None] | None = None  # our clock, kernel stamp
-        self.decided = False
 
 
 class ProbeSession:
@@ -107,10 +83,10 @@ class ProbeSession:
         self._number = 0
         self._next: Probe | None = None
         self._plan_ended = False
-        self._waiting: deque[_Flight] = deque()  # sent and unanswered, the oldest first
-        self._by_wire: dict[int, _Flight] = {}
-        self._by_sent: dict[int, _Flight] = {}  # by the network's number, for stamps
-        self._settling: deque[_Flight] = deque()  # answered, waiting for the transmit stamp
+        self._waiting: deque[Flight] = deque()  # sent and unanswered, the oldest first
+        self._by_wire: dict[int, Flight] = {}
+        self._by_sent: dict[int, Flight] = {}  # by the network's number, for stamps
+        self._settling: deque[Flight] = deque()  # answered, waiting for the transmit stamp
         self._open: dict[str, int] = {}  # by address: how many are in flight
         self._highest: dict[str, int] = {}  # by address: highest number answered
         self._last_sent: dict[str, int] = {}
@@ -160,7 +136,7 @@ class ProbeSession:
         self._number = self._following()
         return self._number, self._builder.build(self._next, self._number)
 
-    def _take(self, number: int, packet: bytes) -> _Flight:
+    def _take(self, number: int, packet: bytes) -> Flight:
         probe = self._next
         assert probe is not None
         row = EMPTY.copy()
@@ -176,7 +152,7 @@ class ProbeSession:
         row["packet_size"], row["request"] = len(packet), packet
         row["clock"] = "virtual" if self._virtual else "user"
         self._advance_plan()
-        return _Flight(probe, number, row, cookie(self._builder.key, number))
+        return Flight(probe, number, row, cookie(self._builder.key, number))
 
     def sent(self, number: int, packet: bytes, handle: int, at: int, rebuilt: bool = False) -> None:
         """Say that probe ``number`` left at ``at`` as ``packet``; ``handle`` is the network's number for its stamp."""
@@ -223,7 +199,7 @@ class ProbeSession:
         if answer.bad_checksum:
             # Nothing in it can be believed: the probe goes on waiting, and the row tells.
             add_flag(row, "bad-checksum")
-            self._compare_payload(flight, answer)
+            compare_payload(flight, answer, self._builder.protocol)
             row["answer"] = row["answer"] or packet
             self._tell("bad-checksum", row)
             return
@@ -265,13 +241,13 @@ class ProbeSession:
         elif flight.row["outcome"] == "late":
             self._use_stamps(flight)
 
-    def _find(self, answer: Answer) -> _Flight | None:
+    def _find(self, answer: Answer) -> Flight | None:
         """Whose answer is it? The number finds the probe, the cookie must not contradict."""
         if not self._builder.carries_number:
             answer.number = None
         if answer.number is not None:
             flight = self._by_wire.get(answer.number)
-            if flight is None or (answer.target and not _same(answer.target, flight.row["address"])):
+            if flight is None or (answer.target and not same_address(answer.target, flight.row["address"])):
                 return None
             if answer.bad_checksum:
                 return flight
@@ -285,7 +261,7 @@ class ProbeSession:
         whom = answer.target or answer.responder
         return next((flight for flight in self._waiting if flight.row["address"] == whom), None)
 
-    def _fill(self, flight: _Flight, answer: Answer, packet: bytes) -> None:
+    def _fill(self, flight: Flight, answer: Answer, packet: bytes) -> None:
         row = flight.row
         row["responder"], row["detail"], row["mark"] = answer.responder, answer.detail, answer.mark
         if answer.reply_ttl:  # 0: the system does not tell (TCP connect)
@@ -293,52 +269,18 @@ class ProbeSession:
         row["icmp_type"], row["icmp_code"], row["mtu"] = answer.icmp_type, answer.icmp_code, answer.mtu
         row["mpls"], row["interface"], row["answer"] = answer.mpls, answer.interface, packet
         if answer.quoted is None:
-            if not _same(answer.responder, row["address"]):
+            if not same_address(answer.responder, row["address"]):
                 add_flag(row, "foreign-address")
-            self._compare_payload(flight, answer)
+            compare_payload(flight, answer, self._builder.protocol)
         else:
-            self._compare_quote(flight, answer)
+            compare_quote(flight, answer, self._builder.tos)
         number, address = flight.number, row["address"]
         if number < self._highest.get(address, 0):
             add_flag(row, "reordered")
         else:
             self._highest[address] = number
 
-    def _compare_payload(self, flight: _Flight, answer: Answer) -> None:
-        """An echo must bring back what was sent: find the first byte that differs, and a reply cut short."""
-        if answer.payload is None or self._builder.protocol == "tcp":
-            return
-        sent = flight.packet[len(flight.packet) - flight.probe.size :] if flight.probe.size else b""
-        back = answer.payload
-        if self._builder.protocol == "udp" and back[:COOKIE_BYTES] != sent[:COOKIE_BYTES]:
-            return  # a service that does not echo
-        if back != sent:
-            wrong = next((i for i, (a, b) in enumerate(zip(sent, back, strict=False)) if a != b), None)
-            if wrong is not None:
-                flight.row["corrupt_at"] = wrong
-                add_flag(flight.row, "corrupted")
-            if len(back) < len(sent):
-                add_flag(flight.row, "truncated")
-
-    def _compare_quote(self, flight: _Flight, answer: Answer) -> None:
-        row, quoted = flight.row, answer.quoted
-        if "rebuilt" in row["flags"].split():
-            add_flag(row, "no-quote")
-            return
-        version4 = isinstance(quoted, wire.IPv4)
-        row["quoted_ttl"] = quoted.ttl if version4 else quoted.hop_limit
-        row["quoted_tos"] = quoted.tos if version4 else quoted.traffic_class
-        head = 20 if version4 else 40
-        left = quoted.payload
-        changed = (
-            row["quoted_tos"] != self._builder.tos
-            or quoted.source != row["source"].partition("%")[0]
-            or left != flight.packet[head : head + len(left)]
-        )
-        if changed and not (version4 and (quoted.fragment_offset or quoted.more_fragments)):
-            add_flag(row, "quote-differs")
-
-    def _use_stamps(self, flight: _Flight) -> None:
+    def _use_stamps(self, flight: Flight) -> None:
         """RTT = kernel receive - kernel send where both exist and agree with our own clock."""
         assert flight.received is not None
         at, stamp = flight.received
@@ -348,7 +290,7 @@ class ProbeSession:
             if 0 <= rtt <= user + CLOCK_SLACK:
                 row["rtt_ms"], row["clock"] = rtt / MILLISECOND, "kernel"
 
-    def _decide(self, flight: _Flight) -> None:
+    def _decide(self, flight: Flight) -> None:
         row = flight.row
         row["rtt_ms"] = row["rtt_user_ms"]
         if not self._virtual:
@@ -359,7 +301,7 @@ class ProbeSession:
         flight.decided = True
         self._rows.append(row)
 
-    def _close(self, flight: _Flight) -> None:
+    def _close(self, flight: Flight) -> None:
         self._open[flight.row["address"]] -= 1
         if self._waiting and self._waiting[0] is flight:
             self._waiting.popleft()
@@ -430,7 +372,3 @@ class ProbeSession:
         """Give the rows decided since the last call."""
         rows, self._rows = self._rows, []
         return rows
-
-
-def _same(one: str, other: str) -> bool:
-    return one.partition("%")[0] == other.partition("%")[0]

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from netlab import wire
 from netlab.probe.build import Builder
+from netlab.probe.flight import return_hops
 from netlab.probe.plan import Target, ping_plan
 from netlab.probe.rows import EMPTY, FLAGS, OUTCOMES
-from netlab.probe.session import ProbeSession, return_hops
+from netlab.probe.session import ProbeSession
 from netlab.wire import icmpv4, icmpv6
 
 MS = 1_000_000

@@ -1,0 +1,76 @@
+"""One probe in flight, and what its answer tells when it is held against what was sent."""
+
+from __future__ import annotations
+
+from netlab import wire
+from netlab.probe.build import COOKIE_BYTES
+from netlab.probe.matching import Answer
+from netlab.probe.plan import Probe
+from netlab.probe.rows import Row, add_flag
+
+INITIAL_TTLS = (32, 64, 128, 255)
+"""What systems start with; an answer's TTL tells how many hops it came from the next of these upwards."""
+
+
+def return_hops(reply_ttl: int) -> int:
+    """Guess how many hops an answer travelled: 1 for a neighbour, as in traceroute's count."""
+    return next(initial for initial in INITIAL_TTLS if reply_ttl <= initial) - reply_ttl + 1
+
+
+class Flight:
+    """A probe that has been sent, with the row that it will yield."""
+
+    __slots__ = (
+        "cookie", "decided", "handle", "kernel_sent", "number", "packet", "probe", "received", "row", "sent_at",
+        "timeout_at",
+    )  # fmt: skip
+
+    def __init__(self, probe: Probe, number: int, row: Row, mark: bytes) -> None:
+        self.probe, self.number, self.row, self.cookie = probe, number, row, mark
+        self.packet = b""
+        self.sent_at = self.timeout_at = self.handle = 0
+        self.kernel_sent: int | None = None
+        self.received: tuple[int, int | None] | None = None  # our clock, kernel stamp
+        self.decided = False
+
+
+def compare_payload(flight: Flight, answer: Answer, protocol: str) -> None:
+    """An echo must bring back what was sent: find the first byte that differs, and a reply cut short."""
+    if answer.payload is None or protocol == "tcp":
+        return
+    sent = flight.packet[len(flight.packet) - flight.probe.size :] if flight.probe.size else b""
+    back = answer.payload
+    if protocol == "udp" and back[:COOKIE_BYTES] != sent[:COOKIE_BYTES]:
+        return  # a service that does not echo
+    if back != sent:
+        wrong = next((i for i, (a, b) in enumerate(zip(sent, back, strict=False)) if a != b), None)
+        if wrong is not None:
+            flight.row["corrupt_at"] = wrong
+            add_flag(flight.row, "corrupted")
+        if len(back) < len(sent):
+            add_flag(flight.row, "truncated")
+
+
+def compare_quote(flight: Flight, answer: Answer, tos: int) -> None:
+    """What the quoted packet looked like when the router had it, and whether somebody changed it on the way there."""
+    row, quoted = flight.row, answer.quoted
+    if "rebuilt" in row["flags"].split():
+        add_flag(row, "no-quote")
+        return
+    version4 = isinstance(quoted, wire.IPv4)
+    row["quoted_ttl"] = quoted.ttl if version4 else quoted.hop_limit
+    row["quoted_tos"] = quoted.tos if version4 else quoted.traffic_class
+    head = 20 if version4 else 40
+    left = quoted.payload
+    changed = (
+        row["quoted_tos"] != tos
+        or quoted.source != row["source"].partition("%")[0]
+        or left != flight.packet[head : head + len(left)]
+    )
+    if changed and not (version4 and (quoted.fragment_offset or quoted.more_fragments)):
+        add_flag(row, "quote-differs")
+
+
+def same_address(one: str, other: str) -> bool:
+    """Whether two addresses are the same, whatever interface (``%eth0``) stands behind them."""
+    return one.partition("%")[0] == other.partition("%")[0]
