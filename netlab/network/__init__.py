@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from netlab.errors import UsageError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # The virtual internet is imported where it is asked for: the command on the live network starts without it.
 
 
-def choose(x: str | Path | Mapping[str, Any] | World | Network, seed: int = 1) -> Network:
+def choose(x: str | PathLike[str] | Mapping[str, Any] | World | Network, seed: int = 1) -> Network:
     """Give the network that is meant.
 
     Parameters
@@ -38,10 +38,14 @@ def choose(x: str | Path | Mapping[str, Any] | World | Network, seed: int = 1) -
         raise UsageError("seed", seed, "must be a whole number; the same one gives the same tables")
     if isinstance(x, str):
         return _by_name(x.strip(), seed)
+    from pathlib import Path
+
     from netlab.internet.model import World
     from netlab.network import worlds
 
-    if isinstance(x, (World, Mapping, Path)):
+    if isinstance(x, PathLike):
+        return _virtual(worlds.load(Path(x)), seed)
+    if isinstance(x, (World, Mapping)):
         return _virtual(worlds.load(x), seed)
     if isinstance(x, Network):
         return x

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from netlab import wire
@@ -45,7 +44,8 @@ class Capture:
             raise UsageError("link", link, f"must be None: {self._network} does not see links")
         seen = [(at, packet) for at, _, packet in self._in_order()]
         try:
-            Path(path).write_bytes(wire.pcapng.to_pcapng(seen, interface=self._network))
+            with open(path, "wb") as file:
+                file.write(wire.pcapng.to_pcapng(seen, interface=self._network))
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             raise UsageError("path", str(path), f"cannot be written: {why}") from None

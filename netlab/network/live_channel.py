@@ -6,16 +6,13 @@ comes back into whole packets, which it puts into the hub's inbox.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from netlab import wire
 from netlab.network.base import Refused, Sent
-from netlab.wire.ipv6 import EXTENSION_HEADERS
 
 
-@dataclass(slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A packet that is to leave, and the fields of its IP header that a socket has to be told."""
 
     packet: bytes
@@ -52,6 +49,8 @@ class Outgoing:
                 ip.dont_fragment,
                 plain,
             )
+        from netlab.wire.ipv6 import EXTENSION_HEADERS
+
         plain = ip.next_header not in EXTENSION_HEADERS
         return cls(
             packet,

@@ -13,7 +13,7 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from netlab import wire
 from netlab.network import linux
@@ -27,7 +27,7 @@ ANCILLARY = 512
 INT = struct.Struct("=i")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Control:
     """What came beside a message; 0, None or ``""``: the kernel did not say."""
 
@@ -42,8 +42,7 @@ class Control:
     """The extended error, in a message from the error queue."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedError:
+class QueuedError(NamedTuple):
     """One ICMP error, or a local refusal (``origin`` 1), as the queue tells it."""
 
     errno: int

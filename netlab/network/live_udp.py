@@ -10,7 +10,6 @@ has only its ports, and 0 for length and checksum. Plans that change the destina
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 
 from netlab import wire
 from netlab.network.base import Arrival, Refused, Sent
@@ -106,7 +105,7 @@ class UdpSocket(DatagramSocket):
         if len(alike) > 1:
             header = header[:4] + bytes(4)
         if error.extension:
-            error = replace(error, extension=error.extension + UDP_HEADER)
+            error = error._replace(extension=error.extension + UDP_HEADER)
         rebuilt = icmp_error(error, packet, header + error.payload)
         self._hub.inbox.append(Arrival(rebuilt, error.at, error.stamp, rebuilt=True))
 
