@@ -148,14 +148,12 @@ def _ping(options: argparse.Namespace) -> int:
         adaptive=options.adaptive,
     )
     talk = not (options.json or options.csv)
-    started = monotonic()
-    addresses: dict[str, str] = {}
+    started: list[float] = []
 
     def begin(targets: Any) -> None:
         from netlab.probe.build import packet_size
 
         for target in targets:
-            addresses[target.destination] = target.address
             whole = packet_size(
                 checked.protocol, 6 if ":" in target.address else 4, options.size, checked.kind or "echo"
             )
@@ -163,7 +161,10 @@ def _ping(options: argparse.Namespace) -> int:
                 say(ping_text.head(target.destination, target.address, options.size, whole, network.name))
 
     def notice(word: str, row: Any) -> None:
-        if word != "sent" and talk and not options.quiet:
+        if word == "sent":
+            if not started:
+                started.append(monotonic())
+        elif talk and not options.quiet:
             say(ping_text.notice(word, row, options.timeout))
 
     rows = []
@@ -172,7 +173,7 @@ def _ping(options: argparse.Namespace) -> int:
         rows.append(row)
         if talk and not options.quiet and row["outcome"] != "pending":
             say(ping_text.line(row, options.timeout))
-    elapsed = (monotonic() - started) * 1000
+    elapsed = (monotonic() - started[0]) * 1000 if started else 0.0  # from the first packet, as ping counts
     rows.sort(key=lambda row: row["sequence"])
     if network.virtual and rows:
         sent = [row["sent_at"] for row in rows if row["sent_at"] is not None]
@@ -183,9 +184,9 @@ def _ping(options: argparse.Namespace) -> int:
     elif options.csv:
         _print_csv(rows)
     else:
-        for figures in frames.summary_rows(rows):
+        for destination in dict.fromkeys(row["destination"] for row in rows):
             say("")
-            for text in ping_text.statistics(figures, elapsed):
+            for text in ping_text.statistics([row for row in rows if row["destination"] == destination], elapsed):
                 say(text)
     return _exit_code(rows, checked.count, checked.deadline)
 

@@ -6,8 +6,10 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from netlab import stats
 
 Row = Mapping[str, Any]
 
@@ -62,25 +64,35 @@ def notice(word: str, row: Row, timeout: float) -> str:
     return f"{row['address']}: icmp_seq={row['attempt']} {text}"
 
 
-def statistics(summary: Row, elapsed_ms: float) -> list[str]:
-    """Give the closing lines of one destination from its row of SUMMARY.
+def statistics(rows: Sequence[Row], elapsed_ms: float) -> list[str]:
+    """Give the closing lines of one destination from its rows, counted as ping counts.
 
-    ``0% packet loss`` counts as ping does, over everything that was sent and decided; duplicates are not in the RTTs.
+    ``received`` are echo replies; an ICMP error is an answer too, but stands apart as ``+1 errors`` and counts as a
+    lost echo. (In the table every answer counts as received.) Duplicates are not in the RTTs, late replies are.
     """
-    counts = f"{summary['sent']} packets transmitted, {summary['received'] + summary['late']} received"
-    if summary["lost"]:
-        counts += f", {summary['lost']} lost"
-    for word in ("late", "duplicates", "pending"):
-        if summary[word]:
-            counts += f", {summary[word]} {word}"
-    if summary["bad_checksum"]:
-        counts += f", {summary['bad_checksum']} with a wrong checksum"
-    loss = summary["loss"]
-    percent = "" if loss != loss else f", {loss * 100:.4g}% packet loss"
-    lines = [f"--- {summary['destination']} ping statistics ---", f"{counts}{percent}, time {elapsed_ms:.0f}ms"]
-    if summary["rtt_min_ms"] == summary["rtt_min_ms"]:
-        figures = "/".join(f"{summary[f'rtt_{name}_ms']:.3f}" for name in ("min", "mean", "max", "mdev"))
-        lines.append(f"rtt min/avg/max/mdev = {figures} ms")
+    sent = [row for row in rows if row["outcome"] != "not-sent"]
+    outcomes = [row["outcome"] for row in sent]
+    late, pending = outcomes.count("late"), outcomes.count("pending")
+    received = outcomes.count("reply") + late
+    errors = outcomes.count("time-exceeded") + outcomes.count("unreachable")
+    decided = len(sent) - pending
+    counts = [f"{len(sent)} packets transmitted, {received} received"]
+    counts += [f"+{errors} errors"] if errors else []
+    counts += [f"{outcomes.count('timeout')} lost"] if outcomes.count("timeout") else []
+    for number, word in (
+        (late, "late"),
+        (sum(row["duplicates"] for row in sent), "duplicates"),
+        (pending, "pending"),
+        (sum("bad-checksum" in row["flags"].split() for row in sent), "with a wrong checksum"),
+        (len(rows) - len(sent), "not sent"),
+    ):
+        counts += [f"{number} {word}"] if number else []
+    counts += [f"{(decided - received) / decided * 100:.4g}% packet loss"] if decided else []
+    lines = [f"--- {rows[0]['destination']} ping statistics ---", f"{', '.join(counts)}, time {elapsed_ms:.0f}ms"]
+    delays = [row["rtt_ms"] for row in sent if row["outcome"] in ("reply", "late")]
+    if delays:
+        figures = (min(delays), stats.mean(delays), max(delays), stats.mdev(delays))
+        lines.append(f"rtt min/avg/max/mdev = {'/'.join(f'{figure:.3f}' for figure in figures)} ms")
     return lines
 
 

@@ -5,8 +5,8 @@
 source address is that of the interface towards the sender, errors about the machine's own address come from that
 address, IPv4 errors have the precedence of network control, a message has at most 576 bytes (IPv4) or 1280 (IPv6).
 
-`forbidden` holds the rules that keep errors from multiplying: never about an error, a fragment that is not the
-first, a multicast, or a packet whose sender is not one host.
+`forbidden` holds the rules that keep errors from multiplying: never about an error, a multicast, a packet whose sender
+is not one host, or, in IPv4, a fragment that is not the first.
 """
 
 from __future__ import annotations
@@ -127,7 +127,8 @@ def forbidden(packet: Packet, cause: str) -> str:
         return "about a multicast"
     layers = walk(packet)
     if layers.fragment and layers.fragment.offset:
-        return "about a fragment that is not the first"
+        # A rule of IPv4 alone; and what a later fragment carries is the middle of something, not an ICMP header.
+        return "about a fragment that is not the first" if packet.family == 4 else ""
     if layers.protocol == (ICMP if packet.family == 4 else ICMPV6):
         kind = packet.raw[layers.offset] if layers.offset < len(packet.raw) else 0
         if kind in ERRORS4 if packet.family == 4 else kind < 128 or kind == REDIRECT6:

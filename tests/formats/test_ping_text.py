@@ -2,7 +2,6 @@
 
 import pytest
 
-from netlab import frames
 from netlab.formats import ping_text
 from netlab.probe.rows import EMPTY
 
@@ -67,8 +66,7 @@ def test_statistics_name_sent_lost_and_minimum_average_maximum():
         )
         for n, rtt in enumerate([10.0, 20.0, NAN, 30.0], 1)
     ]
-    (figures,) = frames.summary_rows(rows)
-    assert ping_text.statistics(figures, 3004.2) == [
+    assert ping_text.statistics(rows, 3004.2) == [
         "--- www ping statistics ---",
         "4 packets transmitted, 3 received, 1 lost, 25% packet loss, time 3004ms",
         "rtt min/avg/max/mdev = 10.000/20.000/30.000/8.165 ms",
@@ -76,8 +74,20 @@ def test_statistics_name_sent_lost_and_minimum_average_maximum():
 
 
 def test_without_an_answer_there_is_no_rtt_line():
-    (figures,) = frames.summary_rows([row(outcome="timeout", rtt_ms=NAN, waited_ms=1.0, sent_at=0)])
-    assert len(ping_text.statistics(figures, 1)) == 2
+    assert len(ping_text.statistics([row(outcome="timeout", rtt_ms=NAN)], 1)) == 2
+
+
+def test_icmp_errors_stand_apart_and_are_lost_echoes_as_ping_counts_them():
+    rows = [
+        row(outcome="time-exceeded"),
+        row(outcome="unreachable"),
+        row(rtt_ms=5.0),
+        row(outcome="pending", rtt_ms=NAN),
+    ]
+    assert ping_text.statistics(rows, 3000)[1:] == [
+        "4 packets transmitted, 1 received, +2 errors, 1 pending, 66.67% packet loss, time 3000ms",
+        "rtt min/avg/max/mdev = 5.000/5.000/5.000/0.000 ms",
+    ]
 
 
 def test_head_names_the_network_unless_it_is_the_real_one():

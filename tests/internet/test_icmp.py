@@ -190,10 +190,6 @@ def test_link_of_a_fixed_route_is_down(family: int) -> None:
 
 NEVER_ABOUT = {
     "an ICMP error": lambda f: worlds.icmp(A[f], B[f], worlds.module(A[f]).TimeExceeded(0, echo(B[f], A[f])), ttl=2),
-    "a non-first fragment": lambda f: ip(
-        A[f], B[f], *((17, bytes(64)) if f == 4 else (44, Fragment(17, bytes(64), 64, False, 9).to_bytes())), ttl=2,
-        **({"fragment_offset": 64} if f == 4 else {}),
-    ),
     "a multicast": lambda f: udp(A[f], {4: "224.0.0.1", 6: "ff02::1"}[f], 33434),
     "a sender that is a multicast": lambda f: udp({4: "224.0.0.9", 6: "ff02::9"}[f], B[f], 33434, ttl=2),
     "an unspecified sender": lambda f: udp({4: "0.0.0.0", 6: "::"}[f], B[f], 33434, ttl=2),
@@ -212,6 +208,17 @@ def test_nothing_is_said_about(about: str, family: int) -> None:
     assert run.answers() == []
     sent = [row for row in run.engine.packets() if row["action"] == "sent"]
     assert len(sent) == 1
+
+
+def test_nothing_is_said_about_a_non_first_fragment_in_ipv4_but_in_ipv6_it_is() -> None:
+    later = Fragment(17, bytes(64), 64, False, 9).to_bytes()
+    for packet, answers in (
+        (ip(A[4], B[4], 17, bytes(64), ttl=2, fragment_offset=64), 0),  # RFC 1122 section 3.2.2
+        (ip(A[6], B[6], 44, later, ttl=2), 1),  # RFC 4443 section 2.4 (e) has no such rule
+    ):
+        run = Run(chain())
+        run.send(packet)
+        assert len(run.answers()) == answers
 
 
 @pytest.mark.parametrize("destination", ["255.255.255.255", "10.0.0.255"])
