@@ -1,0 +1,81 @@
+# make lab     install netlab into .venv and open the workbook in JupyterLab
+# make test    everything: style, types, unit, property, differential, conformance and lab tests, notebooks
+# make help    all targets
+
+PYTHON ?= python3
+# What `make test` installs besides the base; the tests of the grading need `teach` too: make test EXTRAS="test teach"
+EXTRAS ?= test
+# How many processes the tests without sockets use
+WORKERS ?= auto
+# More options for JupyterLab, for example --no-browser
+NETLAB_LAB_ARGS ?=
+
+RUN = .venv/bin/python
+# Tests that open sockets, measure time, start browsers or make network namespaces run one after the other.
+REAL = tests/network tests/lab tests/conformance tests/ping tests/cli tests/differential tests/browser tests/setup
+QUIET_ENV = unset NETLAB_NETWORK; NETLAB_HEADLESS=1; export NETLAB_HEADLESS;
+# The workers of one run must list the same tests in the same order, also those made from a set.
+PARALLEL = PYTHONHASHSEED=0 $(RUN) -m pytest -q -n $(WORKERS)
+
+.NOTPARALLEL:
+.PHONY: help lab install test style unit real doctest nbval recorded bench notebooks picture constraints clean python
+
+help:
+	@echo 'make lab          install netlab into .venv and open the workbook in JupyterLab'
+	@echo 'make test         install the extra "test" and run every test'
+	@echo '  make style unit doctest real nbval    its parts'
+	@echo 'make recorded     the property and differential tests with many more examples'
+	@echo 'make bench        measure netlab side by side with ping, fping and others; print the ratios'
+	@echo 'make notebooks    make the notebooks for learners from notebooks/solutions and run them'
+	@echo 'make picture      make docs/ping-panel.png anew from a running panel'
+	@echo 'make constraints  write constraints.txt anew'
+	@echo 'make clean        remove .venv and everything that tests left behind'
+	@echo 'PYTHON=python3.12 chooses the Python that .venv is made with; NETLAB_LAB_ARGS is for JupyterLab.'
+
+lab: python
+	@$(PYTHON) tools/lab.py $(NETLAB_LAB_ARGS)
+
+test: style unit doctest real nbval
+
+install: python
+	@$(PYTHON) tools/environment.py $(EXTRAS)
+
+style: install
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+unit: install
+	$(PARALLEL) --dist loadfile $(REAL:%=--ignore=%) tests
+
+doctest: install
+	$(QUIET_ENV) $(RUN) -m pytest -q --doctest-modules netlab
+
+real: install
+	$(RUN) -m pytest -q $$(for area in $(REAL); do if [ -e $$area ]; then echo $$area; fi; done)
+
+nbval: install
+	$(QUIET_ENV) $(PARALLEL) --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout 60 notebooks
+
+recorded: install
+	NETLAB_HYPOTHESIS_PROFILE=recorded $(PARALLEL) tests/differential/test_wire*.py tests/wire
+
+bench: python
+	@$(PYTHON) tools/environment.py bench
+	$(QUIET_ENV) $(RUN) -m benchmarks
+
+notebooks: python
+	@$(PYTHON) tools/environment.py test teach
+	$(QUIET_ENV) $(RUN) -m tools.notebooks
+
+picture: install
+	NETLAB_SCREENSHOT=1 $(RUN) -m pytest -q tests/browser -k picture_of_the_readme
+
+constraints: python
+	@$(PYTHON) tools/constraints.py
+
+clean:
+	rm -rf .venv build dist netlab_workbook.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+python:
+	@command -v $(PYTHON) >/dev/null || { echo 'netlab: there is no $(PYTHON) here; install Python 3.11 or newer.' >&2; exit 1; }

@@ -1,0 +1,12 @@
+"""Panels for notebooks: sliders, Run and Stop, a picture, a table, and packets to look into.
+
+``PingPanel("www")`` as the last line of a cell shows it. Every panel is a thin layer over the calls of `netlab`; where
+nobody can press a button, readers see its one-line repr, so a notebook always repeats a panel's measurement as a call.
+"""
+
+from netlab.widgets.base import Panel
+from netlab.widgets.bytegrid import ByteView, byte_grid
+from netlab.widgets.ping import PingPanel
+from netlab.widgets.topology import TopologyView
+
+__all__ = ["ByteView", "Panel", "PingPanel", "TopologyView", "byte_grid"]

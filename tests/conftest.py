@@ -1,0 +1,44 @@
+"""What holds for every test: quiet surroundings, repeatable examples, and nothing left behind.
+
+`NETLAB_HYPOTHESIS_PROFILE=recorded` makes the property tests try 2,500 examples each instead of 60.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.leftovers import MARK, leftovers, namespaces
+
+PATIENCE = 5.0
+"""s within which whatever a test has stopped must be gone."""
+
+# The machine of the person who runs the tests must not change what they say.
+os.environ.pop("NETLAB_NETWORK", None)
+os.environ["NETLAB_HEADLESS"] = "1"
+os.environ[MARK] = uuid.uuid4().hex
+
+# Derandomised: the same examples in every run, so that a red run stays red; no deadline, for machines are busy.
+quiet = {"derandomize": True, "database": None, "deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("quick", max_examples=60, **quiet)
+settings.register_profile("recorded", max_examples=2500, **quiet)
+settings.load_profile(os.environ.get("NETLAB_HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """After the last test of this process: no process, no listening port, no named network namespace of ours."""
+    before = namespaces()
+    yield
+    # Other people's namespaces come and go on a shared machine, so names count only where we are alone.
+    alone = os.environ.get("NETLAB_REQUIRE_TOOLS") == "1"
+    deadline = time.monotonic() + PATIENCE
+    while found := leftovers(os.environ[MARK]) + [f"namespace {name}" for name in namespaces() - before if alone]:
+        if time.monotonic() > deadline:
+            pytest.fail("the tests left behind:\n  " + "\n  ".join(found), pytrace=False)
+        time.sleep(0.05)
