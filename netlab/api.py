@@ -64,7 +64,7 @@ def use(network: str | World | Network | Path, seed: int = 1) -> Network:
         global _current
         _current = before
 
-    chosen.on_exit = restore
+    chosen.exits.append(restore)
     return chosen
 
 
@@ -72,7 +72,7 @@ def current() -> Network:
     """Give the network in use: of `use`, else of the environment variable NETLAB_NETWORK, else the live one."""
     global _current
     if _current is None:
-        _current = choose(os.environ.get("NETLAB_NETWORK", "live"))
+        _current = choose(os.environ.get("NETLAB_NETWORK") or "live")
     return _current
 
 
@@ -303,6 +303,7 @@ def to_pcap(frame: DataFrame, path: str | os.PathLike[str]) -> int:
     """
     from netlab.wire.pcapng import to_pcapng
 
+    frames.need_columns(frame, ["sent_at", "request", "answer"])
     packets: list[tuple[int, bytes, str]] = []
     columns = ["sent_at", "rtt_ms", "request", "answer", "destination", "attempt", "outcome"]
     rows: list[dict[Any, Any]] = frame[columns].to_dict("records")
@@ -315,7 +316,10 @@ def to_pcap(frame: DataFrame, path: str | os.PathLike[str]) -> int:
             rtt = 0 if row["rtt_ms"] != row["rtt_ms"] else round(row["rtt_ms"] * 1e6)
             packets.append((sent + rtt, row["answer"], f"{comment}: {row['outcome']}"))
     packets.sort(key=lambda packet: packet[0])
-    Path(path).write_bytes(to_pcapng(packets))
+    try:
+        Path(path).write_bytes(to_pcapng(packets))
+    except OSError as error:
+        raise UsageError("path", str(path), f"cannot be written: {(error.strerror or str(error)).lower()}") from None
     return len(packets)
 
 

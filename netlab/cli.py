@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netlab import frames
-from netlab.errors import NetlabError
+from netlab.errors import NetlabError, PermissionNeeded, UsageError
 
 OK, NO_ANSWER, ERROR = 0, 1, 2
 HIDDEN = ("request", "answer")  # bytes: hexadecimal in JSON and CSV
@@ -30,12 +30,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.command = command or getattr(options, "command", [])
     try:
         return int(options.run(options))
+    except PermissionNeeded as error:
+        print(f"netlab: {error}\nOn the command line: --network campus", file=sys.stderr)
+        return ERROR
     except NetlabError as error:
         print(f"netlab: {error}", file=sys.stderr)
         return ERROR
     except BrokenPipeError:  # | head
         sys.stdout = open(os.devnull, "w")
         return OK
+    except OSError as error:  # the place where the output goes is full, or gone
+        print(f"netlab: {error.strerror or error}", file=sys.stderr)
+        return ERROR
     except KeyboardInterrupt:
         return 130
 
@@ -79,6 +85,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _number(text: str) -> int:
+    """A whole number, also as 0x…"""
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number (also as 0xb8)") from None
+
+
 def _add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--network",
@@ -86,10 +100,12 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
         help="live (default), a world such as campus, or lab:campus; NETLAB_NETWORK sets the default",
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of a virtual network (default 1)")
-    parser.add_argument("-4", dest="family", action="store_const", const=4, help="IPv4 only")
-    parser.add_argument("-6", dest="family", action="store_const", const=6, help="IPv6 only")
-    parser.add_argument("--json", action="store_true", help="one JSON object per probe, at the end")
-    parser.add_argument("--csv", action="store_true", help="comma-separated values, one line per probe, at the end")
+    family = parser.add_mutually_exclusive_group()
+    family.add_argument("-4", dest="family", action="store_const", const=4, help="IPv4 only")
+    family.add_argument("-6", dest="family", action="store_const", const=6, help="IPv6 only")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object per probe, at the end")
+    form.add_argument("--csv", action="store_true", help="comma-separated values, one line per probe, at the end")
 
 
 def _add_ping(tools: Any) -> None:
@@ -109,9 +125,7 @@ def _add_ping(tools: Any) -> None:
     parser.add_argument("--port", type=int, metavar="N", help="destination port of udp (33434) and tcp (80)")
     parser.add_argument("--kind", metavar="K", help="echo or timestamp (icmp), syn or ack (tcp)")
     parser.add_argument("--pattern", default="00", metavar="HEX", help="what the payload is filled with (default 00)")
-    parser.add_argument(
-        "--tos", type=lambda text: int(text, 0), default=0, metavar="N", help="TOS or traffic class, 0 to 255"
-    )
+    parser.add_argument("--tos", type=_number, default=0, metavar="N", help="TOS or traffic class, 0 to 255")
     parser.add_argument("-D", "--dont-fragment", action="store_true", help="forbid routers to cut the packet up")
     parser.add_argument("-A", "--adaptive", action="store_true", help="send the next probe as soon as one is answered")
     parser.add_argument(
@@ -147,18 +161,23 @@ def _ping(options: argparse.Namespace) -> int:
         source=options.source,
         adaptive=options.adaptive,
     )
+    if checked.count is None and network.virtual:
+        raise UsageError(
+            "count", None, f"say how many with -c: on {network.name} nothing takes time, so nothing would end it"
+        )
     talk = not (options.json or options.csv)
+    named = hasattr(network, "locate")
     started: list[float] = []
 
     def begin(targets: Any) -> None:
         from netlab.probe.build import packet_size
 
         for target in targets:
-            whole = packet_size(
-                checked.protocol, 6 if ":" in target.address else 4, options.size, checked.kind or "echo"
-            )
+            version = 6 if ":" in target.address else 4
+            payload = 0 if checked.protocol == "tcp" else 12 if checked.kind == "timestamp" else options.size
+            whole = packet_size(checked.protocol, version, options.size, checked.kind or "echo")
             if talk:
-                say(ping_text.head(target.destination, target.address, options.size, whole, network.name))
+                say(ping_text.head(target.destination, target.address, payload, whole, network.name))
 
     def notice(word: str, row: Any) -> None:
         if word == "sent":
@@ -171,6 +190,8 @@ def _ping(options: argparse.Namespace) -> int:
     ends = run_ping(options.host, checked, network, notice=notice, started=begin)
     for row in ends:
         rows.append(row)
+        if named and row["responder"]:  # a world knows its names without asking anybody
+            row["responder_name"] = network.reverse(row["responder"])
         if talk and not options.quiet and row["outcome"] != "pending":
             say(ping_text.line(row, options.timeout))
     elapsed = (monotonic() - started[0]) * 1000 if started else 0.0  # from the first packet, as ping counts
@@ -193,7 +214,9 @@ def _ping(options: argparse.Namespace) -> int:
 
 def _exit_code(rows: list[Any], count: int | None, deadline: float | None) -> int:
     """As iputils: 0 when something replied; 1 when nothing did, or less than ``-c`` asked for within ``-w``."""
-    replies = sum(row["outcome"] in ("reply", "late") for row in rows)
+    from netlab.formats.ping_text import is_reply
+
+    replies = sum(map(is_reply, rows))
     if count is not None and deadline is not None and replies < count:
         return NO_ANSWER
     return OK if replies else NO_ANSWER

@@ -11,6 +11,7 @@ from math import nan
 from typing import TYPE_CHECKING, Any
 
 from netlab import stats
+from netlab.errors import UsageError
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -217,6 +218,13 @@ def _joined(addresses: object) -> str:
     return addresses if isinstance(addresses, str) else " ".join(map(str, addresses))  # type: ignore[call-overload]
 
 
+def need_columns(frame: DataFrame, columns: Sequence[str]) -> None:
+    """Raise UsageError unless this is a PROBES table with these columns."""
+    missing = [name for name in columns if name not in getattr(frame, "columns", ())]
+    if missing:
+        raise UsageError("frame", frame, f"must be a table of netlab.ping with its columns; lacks {', '.join(missing)}")
+
+
 def wall_ns(times: Series[Any]) -> list[int | None]:
     """Give a column of times as wall-clock ns, None where there is no time."""
     return [None if missing else stamp.value for stamp, missing in zip(times, times.isna(), strict=True)]
@@ -313,6 +321,7 @@ def summary(frame: DataFrame) -> DataFrame:
     ------
     RFC 2681 (round-trip delay), RFC 3393 and 5481 (delay variation), RFC 3550 section 6.4.1, RFC 4737 section 4.2.
     """
+    need_columns(frame, _SUMMARY_NEEDS)
     rows: list[Any] = frame[_SUMMARY_NEEDS].to_dict("records")
     for row, stamp in zip(rows, wall_ns(frame["sent_at"]), strict=True):
         row["sent_at"] = stamp

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
+from operator import index
 from typing import Any, Literal
 
 from netlab.errors import NameNotFound, UsageError
@@ -29,6 +30,8 @@ MOST_PROBES = 100_000
 """Against real destinations in one call."""
 MOST_TARGETS = 4096
 DEFAULT_PORT = {"icmp": None, "udp": 33434, "tcp": 80}
+LEAST_UDP_PAYLOAD = COOKIE_BYTES + 2
+"""Below that there is no room for the probe's cookie and number, and answers could be taken for each other's."""
 LARGEST_PAYLOAD = {4: 65_535 - 20, 6: 65_535}  # behind the IP header; RFC 791, RFC 8200 section 3
 
 
@@ -55,50 +58,63 @@ class PingOptions:
     adaptive: bool = False
 
     def __post_init__(self) -> None:
-        whole("count", self.count, 1, 10_000_000, optional=True)
-        seconds("interval", self.interval, least=0.0)
-        seconds("timeout", self.timeout, above=0.0)
+        self.count = None if self.count is None else whole("count", self.count, 1, 10_000_000)
+        self.interval = seconds("interval", self.interval, least=0.0)
+        self.timeout = seconds("timeout", self.timeout, above=0.0)
         if self.deadline is not None:
-            seconds("deadline", self.deadline, above=0.0)
-        whole("ttl", self.ttl, 1, 255)
-        whole("tos", self.tos, 0, 255)
-        whole("flow_label", self.flow_label, 0, 0xFFFFF)
+            self.deadline = seconds("deadline", self.deadline, above=0.0)
+        self.ttl = whole("ttl", self.ttl, 1, 255)
+        self.tos = whole("tos", self.tos, 0, 255)
+        self.flow_label = whole("flow_label", self.flow_label, 0, 0xFFFFF)
         one_of("protocol", self.protocol, ("icmp", "udp", "tcp"))
         one_of("family", self.family, (None, 4, 6))
         self.kind = check_kind(self.protocol, self.kind)
         if self.port is not None:
             if self.protocol == "icmp":
                 raise UsageError("port", self.port, "ICMP has no ports; leave it out, or take protocol='udp' or 'tcp'")
-            whole("port", self.port, 1, 65_535)
-        for size in self.sizes:
-            whole("size", size, 0, LARGEST_PAYLOAD[self.family or 4] - 8)
+            self.port = whole("port", self.port, 1, 65_535)
+        least = LEAST_UDP_PAYLOAD if self.protocol == "udp" else 0
+        self.size = [whole("size", size, least, LARGEST_PAYLOAD[self.family or 6] - 8) for size in self.sizes]
+        for name in ("dont_fragment", "adaptive"):
+            if not isinstance(getattr(self, name), bool):
+                raise UsageError(name, getattr(self, name), "must be True or False")
+        if self.source is not None and not isinstance(self.source, str):
+            raise UsageError("source", self.source, "must be an address (on a virtual network also a name), as text")
         self.pattern = check_pattern(self.pattern)
         if self.checksum is not None and not callable(self.checksum):
             raise UsageError("checksum", self.checksum, "give a function that takes bytes and returns 0 to 65535")
 
     @property
     def sizes(self) -> list[int]:
-        listed = [self.size] if isinstance(self.size, int) else list(self.size)
+        single = isinstance(self.size, str | bytes) or not hasattr(self.size, "__iter__")
+        listed: list[Any] = [self.size] if single else list(self.size)  # type: ignore[arg-type]
         if not listed:
             raise UsageError("size", self.size, "an empty list; give one size or several")
         return listed
 
 
-def whole(name: str, value: object, least: int, most: int, optional: bool = False) -> None:
-    """Raise UsageError unless ``value`` is a whole number from ``least`` to ``most`` (or None, if optional)."""
-    if value is None and optional:
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+def whole(name: str, value: Any, least: int, most: int) -> int:
+    """Give ``value`` as an int, also from numpy; raises UsageError unless it is a whole number in this range."""
+    try:
+        number = index(value)
+    except TypeError:
+        number = least - 1
+    if isinstance(value, bool) or not least <= number <= most:
         raise UsageError(name, value, f"must be a whole number from {least} to {most}")
+    return number
 
 
-def seconds(name: str, value: object, least: float | None = None, above: float | None = None) -> None:
-    """Raise UsageError unless ``value`` is a number of seconds in range, at most a day."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value <= 86_400
-    number = float(value) if good else 0.0  # type: ignore[arg-type]
+def seconds(name: str, value: Any, least: float | None = None, above: float | None = None) -> float:
+    """Give ``value`` as a float, also from numpy; raises UsageError unless it is a time in range, at most a day."""
+    try:
+        number = nan if isinstance(value, str | bytes | bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = nan
+    good = isfinite(number) and number <= 86_400
     if not good or (least is not None and number < least) or (above is not None and number <= above):
         limit = f"at least {least:g}" if least is not None else f"more than {above:g}"
         raise UsageError(name, value, f"must be a number of seconds, {limit} and at most 86400")
+    return number
 
 
 def one_of(name: str, value: object, allowed: Sequence[object]) -> None:
@@ -131,7 +147,8 @@ def find_targets(
     destinations: str | Sequence[str], network: Network, family: Family | None, source: str | None
 ) -> list[Target]:
     """Resolve everything that is to be probed, and find our address towards each; all bad names are named at once."""
-    listed: list[Any] = [destinations] if isinstance(destinations, str | int) else list(destinations)
+    single = isinstance(destinations, str | bytes) or not hasattr(destinations, "__iter__")
+    listed: list[Any] = [destinations] if single else list(destinations)
     if not listed or len(listed) > MOST_TARGETS:
         raise UsageError("destination", destinations, f"give 1 to {MOST_TARGETS} names or addresses")
     bad, addresses = [], []
@@ -160,7 +177,7 @@ def be_considerate(options: PingOptions, targets: Sequence[Target], network: Net
     """Hold measurements of real destinations to a rate nobody minds; gives the spacing between targets (ns)."""
     if network.virtual or network.name != "live" or all(is_loopback(target.address) for target in targets):
         return 0
-    if options.interval < LEAST_INTERVAL and not options.adaptive:
+    if options.interval < LEAST_INTERVAL:
         raise UsageError(
             "interval",
             options.interval,
@@ -204,7 +221,6 @@ def run_ping(
             dont_fragment=options.dont_fragment,
             kind=options.kind or "echo",
             checksum=options.checksum,
-            carries_number=options.protocol != "udp" or min(options.sizes) >= COOKIE_BYTES + 2,
         )
         plan = ping_plan(
             targets,
@@ -214,11 +230,11 @@ def run_ping(
             options.sizes,
             options.adaptive,
             spacing,
+            int(LEAST_INTERVAL * SECOND) if spacing else 0,
         )
         if options.checksum is not None:
-            builder.build(
-                Probe(targets[0], options.ttl, 1, 0, options.sizes[0]), 1
-            )  # a bad function fails here, unsent
+            # A function that cannot be used fails here, before anything is sent.
+            builder.build(Probe(targets[0], options.ttl, 1, 0, options.sizes[0]), 1)
         session = ProbeSession(
             plan,
             builder,

@@ -33,6 +33,33 @@ def test_with_use_restores_what_was_before():
     assert api.current() is outer
 
 
+def test_nested_uses_of_one_network_restore_what_was_before():
+    campus = netlab.use("campus")
+    line = netlab.use("line")
+    with netlab.use(campus):
+        with netlab.use(campus):
+            pass
+        assert api.current() is campus
+    assert api.current() is line
+
+
+def test_an_empty_environment_variable_is_none(monkeypatch):
+    monkeypatch.setenv("NETLAB_NETWORK", "")
+    assert api.current().name == "live"
+
+
+def test_what_is_no_table_is_told_so(tmp_path):
+    netlab.use("line")
+    frame = netlab.ping("server", count=1)
+    for wrong in (None, frame[["destination"]], [1, 2]):
+        with pytest.raises(UsageError, match="table of netlab"):
+            netlab.summary(wrong)
+    with pytest.raises(UsageError, match="lacks"):
+        netlab.to_pcap(frame[["destination"]], tmp_path / "x")
+    with pytest.raises(UsageError, match="cannot be written"):
+        netlab.to_pcap(frame, tmp_path / "nowhere" / "x.pcapng")
+
+
 def test_the_environment_variable_is_the_default(monkeypatch):
     monkeypatch.setenv("NETLAB_NETWORK", "line")
     assert api.current().name == "virtual:line"

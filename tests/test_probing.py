@@ -1,5 +1,6 @@
 """Wrong input is refused before anything is sent; right input gives one row per probe."""
 
+import itertools
 import math
 
 import pytest
@@ -69,6 +70,8 @@ CALLS = [
     ({"destination": []}, UsageError),
     ({"destination": ""}, UsageError),
     ({"destination": 7}, UsageError),
+    ({"destination": None}, UsageError),
+    ({"destination": b"www"}, UsageError),
     ({"destination": "www", "count": None}, UsageError),
     ({"destination": "www", "size": 65_508}, UsageError),
     ({"destination": "www", "checksum": lambda data: -1}, UsageError),
@@ -89,6 +92,34 @@ def test_all_unknown_names_of_a_list_are_named_at_once():
     with pytest.raises(NameNotFound) as caught:
         find_targets(["www", "nobody", "nowhere"], FakeNetwork(), None, None)
     assert caught.value.names == ["nobody", "nowhere"]
+
+
+def test_a_udp_probe_needs_room_for_its_number():
+    for size in (0, 9, [56, 5]):
+        with pytest.raises(UsageError, match="from 10 to"):
+            PingOptions(protocol="udp", size=size)
+    assert PingOptions(protocol="udp", size=10).sizes == [10]
+
+
+def test_numbers_of_numpy_are_numbers():
+    import numpy
+
+    options = PingOptions(
+        count=numpy.int64(2), interval=numpy.float32(0.5), size=numpy.array([56, 100]), ttl=numpy.uint8(9)
+    )
+    assert (options.count, options.interval, options.sizes, options.ttl) == (2, 0.5, [56, 100], 9)
+    assert [type(value) for value in (options.count, options.interval, options.ttl)] == [int, float, int]
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_an_adaptive_ping_of_a_real_host_keeps_its_distance(answers):
+    network = FakeNetwork(delay=1_000_000, virtual=False, name="live")
+    target = "www" if answers else "silent"
+    rows = list(run_ping(target, PingOptions(count=20, interval=0.01, timeout=0.05, adaptive=True), network))
+    sent = sorted(row["sent_at"] for row in rows)
+    assert min(b - a for a, b in itertools.pairwise(sent)) >= 10_000_000
+    with pytest.raises(UsageError, match=r"at least 0\.01"):
+        list(run_ping(target, PingOptions(count=2, interval=0, adaptive=True), network))
 
 
 def test_the_largest_payload_is_allowed():

@@ -48,10 +48,9 @@ def line(row: Row, timeout: float) -> str:
     back = _reply_bytes(row)
     detail = f" {row['detail']}" if row["detail"] else ""
     late = f" (late: after {timeout:g} s)" if outcome == "late" else ""
-    return (
-        f"{back} bytes from {who}: {number} ttl={row['reply_ttl']} time={milliseconds(row['rtt_ms'])} ms{detail}{late}"
-        + _words(row)
-    )
+    ttl = "" if row["reply_ttl"] is None else f" ttl={row['reply_ttl']}"  # a TCP connect does not tell
+    time = f"time={milliseconds(row['rtt_ms'])} ms"
+    return f"{back} bytes from {who}: {number}{ttl} {time}{detail}{late}" + _words(row)
 
 
 def notice(word: str, row: Row, timeout: float) -> str:
@@ -73,8 +72,10 @@ def statistics(rows: Sequence[Row], elapsed_ms: float) -> list[str]:
     sent = [row for row in rows if row["outcome"] != "not-sent"]
     outcomes = [row["outcome"] for row in sent]
     late, pending = outcomes.count("late"), outcomes.count("pending")
-    received = outcomes.count("reply") + late
-    errors = outcomes.count("time-exceeded") + outcomes.count("unreachable")
+    received = sum(map(is_reply, sent))
+    errors = sum(word in ("time-exceeded", "unreachable") for word in outcomes) - (
+        received - outcomes.count("reply") - late
+    )
     decided = len(sent) - pending
     counts = [f"{len(sent)} packets transmitted, {received} received"]
     counts += [f"+{errors} errors"] if errors else []
@@ -89,11 +90,18 @@ def statistics(rows: Sequence[Row], elapsed_ms: float) -> list[str]:
         counts += [f"{number} {word}"] if number else []
     counts += [f"{(decided - received) / decided * 100:.4g}% packet loss"] if decided else []
     lines = [f"--- {rows[0]['destination']} ping statistics ---", f"{', '.join(counts)}, time {elapsed_ms:.0f}ms"]
-    delays = [row["rtt_ms"] for row in sent if row["outcome"] in ("reply", "late")]
+    delays = [row["rtt_ms"] for row in sent if is_reply(row)]
     if delays:
         figures = (min(delays), stats.mean(delays), max(delays), stats.mdev(delays))
         lines.append(f"rtt min/avg/max/mdev = {'/'.join(f'{figure:.3f}' for figure in figures)} ms")
     return lines
+
+
+def is_reply(row: Row) -> bool:
+    """Whether the destination itself answered: to UDP, "port unreachable" is the answer that shows it is there."""
+    if row["protocol"] == "udp" and row["outcome"] == "unreachable":
+        return bool(row["responder"] == row["address"] and row["detail"] == "port unreachable")
+    return row["outcome"] in ("reply", "late")
 
 
 def _reply_bytes(row: Row) -> int:

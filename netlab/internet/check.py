@@ -3,7 +3,8 @@
 1.  Every node has a name, a link and an address; no address and no host name is given twice.
 2.  A link joins two different, known nodes that have addresses in a common prefix; link names are unique.
 3.  Each address of a node shares its prefix with a neighbour, so that it belongs to a link.
-4.  Routes lead to neighbours; background traffic follows links and its packets fit them.
+4.  The numbers of a link can be: shares from 0 to 1, times, rates and queues from 0, an MTU from 68.
+5.  Routes lead to neighbours; background traffic follows links and its packets fit them.
 
 Every step goes once over the world: the time grows with its size, not with its square.
 """
@@ -18,6 +19,9 @@ from netlab.errors import WorldError
 from netlab.internet.model import Link, Node, Traffic, World
 from netlab.internet.space import Interface, Prefix, check_asn, check_hostname, check_label, interface, prefix
 from netlab.internet.tables import NO_NEIGHBOUR, did_you_mean
+
+LEAST_MTU = 68
+"""Every link of the Internet carries packets of this size (RFC 791)."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,6 +44,7 @@ def check(world: World) -> World:
         if link.name in names:
             raise WorldError(where, f"there is a link {link.name!r} already: give one of them another name = ...")
         names.add(link.name)
+        _check_numbers(where, link)
         shared = prefixes[a] & prefixes[b]
         if not shared:
             raise WorldError(where, _nothing_shared(a, b, interfaces))
@@ -51,6 +56,25 @@ def check(world: World) -> World:
     for number, traffic in enumerate(world.traffic, 1):
         _check_traffic(f"[[traffic]] {number}", traffic, world, neighbours)
     return world
+
+
+def _check_numbers(where: str, link: Link) -> None:
+    """What a link is given in Python must be as possible as what a file says."""
+    if not _whole(link.mtu, LEAST_MTU):
+        raise WorldError(where, f"mtu is {link.mtu!r}: must be a whole number of bytes, at least {LEAST_MTU}")
+    for way, direction in (("forward", link.forward), ("backward", link.backward)):
+        for name in ("delay", "jitter", "reorder_delay", "rate", "queue"):
+            value = getattr(direction, name)
+            if not _whole(value, 0):
+                raise WorldError(where, f"{way}.{name} is {value!r}: must be a whole number, 0 or more")
+        for name in ("loss", "duplicate", "reorder", "corrupt"):
+            value = getattr(direction, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise WorldError(where, f"{way}.{name} is {value!r}: must be a share from 0 to 1")
+
+
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def known(where: str, name: str, nodes: Collection[str]) -> str:

@@ -74,7 +74,9 @@ class Network(Protocol):
     def epoch(self) -> int:
         """Wall-clock ns at ``now() == 0``."""
 
-    on_exit: Callable[[], None] | None
+    @property
+    def exits(self) -> list[Callable[[], None]]:
+        """See `Usable`."""
 
     @property
     def virtual(self) -> bool:
@@ -119,8 +121,14 @@ class Network(Protocol):
 class Usable:
     """What lets ``netlab.use(x)`` stand in a ``with`` line: the network is held inside and left behind afterwards."""
 
-    on_exit: Callable[[], None] | None = None
-    """Set by ``use``: puts the network back that was in use before."""
+    _exits: list[Callable[[], None]] | None = None
+
+    @property
+    def exits(self) -> list[Callable[[], None]]:
+        """What the ends of ``with`` lines call, the last first; ``use`` adds what puts back the network of before."""
+        if self._exits is None:
+            self._exits = []
+        return self._exits
 
     def hold(self) -> None:
         """From now on one world runs on from measurement to measurement."""
@@ -134,6 +142,5 @@ class Usable:
 
     def __exit__(self, *_: object) -> None:
         self.release()
-        if self.on_exit is not None:
-            restore, self.on_exit = self.on_exit, None
-            restore()
+        if self.exits:
+            self.exits.pop()()

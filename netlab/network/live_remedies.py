@@ -23,6 +23,8 @@ def permission_needed(version: int, protocol: int, raw: bool | None) -> Permissi
     if raw is not True and pings:
         found.append(ping_sockets_refused())
         remedies.append(open_ping_sockets())
+    if pings:
+        remedies.append('protocol="udp" and protocol="tcp" need no permission')
     if raw is not False:
         remedies.append(allow_raw_sockets())
         remedies.append("in a container: start it with --cap-add NET_RAW")

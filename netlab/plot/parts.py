@@ -2,7 +2,7 @@
 
 A real network never tells these parts; the virtual internet knows them (ground truth). *Propagation* is the time the
 signal travels, *transmission* the time to put all bits on the link, *queueing* the wait for packets ahead,
-*processing* what the node itself takes.
+*processing* what the node itself takes, *jitter* what chance adds (also to a packet that is held back).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ PARTS = {
     "transmission": (GREEN, "///"),
     "queueing": (ORANGE, "..."),
     "processing": (PINK, "xx"),
+    "jitter": (PAPER, "\\\\"),
 }
 """Fill and hatch of each part, in the order in which they are stacked."""
 
@@ -42,13 +43,14 @@ def delays(
     prediction: float | None = None,
     ax: Axes | None = None,
 ) -> Figure:
-    """Plot the mean delay of each hop in ms, split into propagation, transmission, queueing and processing.
+    """Plot the mean delay of each hop in ms, split into propagation, transmission, queueing, processing and jitter.
 
     Parameters
     ----------
     truth
         One row per packet and hop: ``from``, ``to``, ``propagation_ms``, ``transmission_ms``, ``queueing_ms``,
-        ``processing_ms``, as the virtual internet's ground truth has them; a table or a list of dicts.
+        ``processing_ms``, and ``jitter_ms`` and ``held_ms`` if there are any, as the virtual internet's ground truth
+        has them; a table or a list of dicts.
     prediction
         Your guess of the whole way's delay in ms, drawn as a dashed line; None: no line.
     ax
@@ -107,7 +109,7 @@ def delays(
     return Figure(
         [axes],
         _alt(hops, guess),
-        "Mean delay of each hop, split into its four parts (ground truth).",
+        "Mean delay of each hop, split into its parts (ground truth).",
         series,
     )
 
@@ -115,7 +117,7 @@ def delays(
 def _means(truth: Any) -> dict[str, dict[str, float]]:
     """Mean parts per hop, hops in order of first appearance."""
     rows = truth.to_dict("records") if hasattr(truth, "to_dict") else list(truth)
-    wanted = ["from", "to", *(f"{part}_ms" for part in PARTS)]
+    wanted = ["from", "to", *(f"{part}_ms" for part in PARTS if part != "jitter")]
     for row in rows[:1]:
         missing = [column for column in wanted if column not in row]
         if missing:
@@ -131,7 +133,8 @@ def _means(truth: Any) -> dict[str, dict[str, float]]:
         total = sums.setdefault(hop, dict.fromkeys(PARTS, 0.0))
         counts[hop] = counts.get(hop, 0) + 1
         for part in PARTS:
-            total[part] += float(row[f"{part}_ms"])
+            total[part] += float(row.get(f"{part}_ms", 0.0))
+        total["jitter"] += float(row.get("held_ms", 0.0))  # held back to be overtaken: chance, too
     return {hop: {part: total[part] / counts[hop] for part in PARTS} for hop, total in sums.items()}
 
 

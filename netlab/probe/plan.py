@@ -35,6 +35,8 @@ class Probe(NamedTuple):
     on_answer: bool = False
     """Adaptive: leave as soon as nothing of this target is unanswered, at the latest ``at`` ns after the probe
     before."""
+    least_gap: int = 0
+    """Adaptive: but not sooner than this many ns after the probe before."""
 
 
 def ping_plan(
@@ -45,10 +47,12 @@ def ping_plan(
     sizes: Sequence[int],
     adaptive: bool = False,
     spacing: int = 0,
+    least_gap: int = 0,
 ) -> Iterator[Probe]:
     """Give ``count`` probes per target (None: without end), ``interval`` ns apart, all targets side by side.
 
-    ``spacing`` (ns) keeps the targets of one attempt apart, so that a thousand of them are no burst.
+    ``spacing`` (ns) keeps the targets of one attempt apart, so that a thousand of them are no burst;
+    ``least_gap`` (ns) is what an adaptive plan keeps between two probes of one target, however fast the answers come.
 
     With several sizes every attempt uses the next one, round and round: a size sweep.
     """
@@ -62,4 +66,5 @@ def ping_plan(
                 at=gap if adaptive and attempt > 1 else (attempt - 1) * gap + position * spacing,
                 size=sizes[(attempt - 1) % len(sizes)],
                 on_answer=adaptive and attempt > 1,
+                least_gap=least_gap,
             )

@@ -115,7 +115,8 @@ class ProbeSession:
         address = probe.target.address
         due = self._start + probe.at
         if probe.on_answer:
-            due = self._last_sent.get(address, self._start) + probe.at if self._open.get(address) else self._now
+            before = self._last_sent.get(address, self._start)
+            due = before + probe.at if self._open.get(address) else max(self._now, before + probe.least_gap)
         blocking = self._by_wire.get(self._following() & 0xFFFF)
         if blocking is not None:  # 65,536 probes later: the 16 bits must be free again
             due = max(due, blocking.timeout_at + self._linger())

@@ -49,6 +49,10 @@ LINES = [
 ]
 
 
+def test_an_unknown_ttl_is_not_shown():
+    assert "ttl" not in ping_text.line(row(reply_ttl=None), 1.0)
+
+
 @pytest.mark.parametrize(("made", "text"), LINES)
 def test_line(made, text):
     assert ping_text.line(made, 1.0) == text
@@ -88,6 +92,13 @@ def test_icmp_errors_stand_apart_and_are_lost_echoes_as_ping_counts_them():
         "4 packets transmitted, 1 received, +2 errors, 1 pending, 66.67% packet loss, time 3000ms",
         "rtt min/avg/max/mdev = 5.000/5.000/5.000/0.000 ms",
     ]
+
+
+def test_port_unreachable_from_the_destination_is_the_answer_to_udp():
+    closed = row(protocol="udp", outcome="unreachable", detail="port unreachable")
+    router = closed | {"responder": "198.51.100.1"}
+    assert ping_text.is_reply(closed) and not ping_text.is_reply(router)
+    assert ping_text.statistics([closed, router], 1)[1].startswith("2 packets transmitted, 1 received, +1 errors")
 
 
 def test_head_names_the_network_unless_it_is_the_real_one():

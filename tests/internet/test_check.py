@@ -75,3 +75,25 @@ def test_routes_lead_to_neighbours():
 def test_traffic_follows_links():
     with pytest.raises(WorldError, match="there is no node 'c'"):
         check(world(traffic=[Traffic(("a", "c"))]))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("loss", 2), ("loss", -0.1), ("delay", -5), ("delay", "x"), ("rate", -1), ("queue", 1.5), ("corrupt", True)],
+)
+def test_a_world_changed_in_python_is_checked_too(name, value):
+    from netlab.network.worlds import load
+
+    world = load("line")
+    setattr(world.links[1].backward, name, value)
+    with pytest.raises(WorldError, match=f"backward.{name}"):
+        check(world)
+
+
+def test_an_mtu_that_no_link_has_is_refused():
+    from netlab.network.worlds import load
+
+    world = load("line")
+    world.links[0].mtu = 10
+    with pytest.raises(WorldError, match="mtu is 10"):
+        check(world)

@@ -357,7 +357,7 @@ def refused() -> None:
     network = LabNetwork(PAIR, device="tun")
     network.lab._options["tun"] = "/no/such/tun"
     restored = []
-    network.on_exit = lambda: restored.append(True)
+    network.exits.append(lambda: restored.append(True))
     try:
         with network:
             raise AssertionError("this is no TUN device")

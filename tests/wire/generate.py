@@ -17,7 +17,7 @@ from netlab.wire import TCP, UDP, Fragment, IPv4, IPv6, icmpv4, icmpv6, to_text
 from netlab.wire.extensions import Extension, InterfaceInformation, MplsLabel, MplsStack, UnknownObject
 from netlab.wire.packet import Transport
 
-COUNT = int(os.environ.get("NETLAB_DIFFERENTIAL", "200"))
+COUNT = int(os.environ.get("NETLAB_DIFFERENTIAL") or 200)
 """Packets per protocol."""
 EXPERIMENTAL = 253
 """A protocol number for experiments (RFC 3692): nobody takes it apart."""
