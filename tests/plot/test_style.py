@@ -15,7 +15,7 @@ def test_text_is_readable_on_the_paper(colour: str) -> None:
     assert contrast(colour, style.PAPER) >= 4.5
 
 
-@pytest.mark.parametrize("colour", {*style.LINES, *(look.colour for look in style.OUTCOMES.values())})
+@pytest.mark.parametrize("colour", sorted({*style.LINES, *(look.colour for look in style.OUTCOMES.values())}))
 def test_lines_and_markers_are_visible_on_the_paper(colour: str) -> None:
     assert contrast(colour, style.PAPER) >= 3
 
