@@ -301,6 +301,7 @@ def to_pcap(frame: DataFrame, path: str | os.PathLike[str]) -> int:
 
     Times are ``sent_at`` and, for the answer, ``sent_at`` + ``rtt_ms``.
     """
+    from netlab.network.files import write
     from netlab.wire.pcapng import to_pcapng
 
     frames.need_columns(frame, ["sent_at", "request", "answer"])
@@ -316,10 +317,7 @@ def to_pcap(frame: DataFrame, path: str | os.PathLike[str]) -> int:
             rtt = 0 if row["rtt_ms"] != row["rtt_ms"] else round(row["rtt_ms"] * 1e6)
             packets.append((sent + rtt, row["answer"], f"{comment}: {row['outcome']}"))
     packets.sort(key=lambda packet: packet[0])
-    try:
-        Path(path).write_bytes(to_pcapng(packets))
-    except OSError as error:
-        raise UsageError("path", str(path), f"cannot be written: {(error.strerror or str(error)).lower()}") from None
+    write(path, to_pcapng(packets))
     return len(packets)
 
 

@@ -14,19 +14,19 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Self
 
-from netlab.errors import LabUnavailable, NoRoute, UsageError
+from netlab.errors import LabUnavailable, NoRoute
 from netlab.internet.engine import Engine
 from netlab.internet.model import EPOCH, Node, World
 from netlab.internet.names import Names
 from netlab.network.base import Usable
+from netlab.network.files import write_packets
 from netlab.network.lab_causes import TUN, VIRTUAL, explain, explain_warning
 from netlab.network.lab_channel import Ended, Refusal, close_all
 from netlab.network.lab_hosts import Device, Lab, need_linux
 from netlab.network.lab_processes import make_hosts, start_server
 from netlab.network.live import LiveNetwork
-from netlab.network.virtual import _check, _comment
+from netlab.network.virtual import _check
 from netlab.network.worlds import load
-from netlab.wire.pcapng import to_pcapng
 
 __all__ = ["Lab", "LabNetwork", "probe"]
 
@@ -154,15 +154,7 @@ class LabNetwork(LiveNetwork, Usable):
         return self._on_our_clock(self.lab.tell("packets", background=background, node=node, link=link))
 
     def to_pcap(self, path: str | PathLike[str], node: str | None = None, link: str | None = None) -> int:
-        rows = self.packets(node=node, link=link)
-        capture = to_pcapng(((row["time"], row["data"], _comment(row)) for row in rows), self.name)
-        try:
-            Path(path).write_bytes(capture)
-        except OSError as error:
-            raise UsageError(
-                "path", str(path), f"cannot be written: {(error.strerror or str(error)).lower()}"
-            ) from None
-        return len(rows)
+        return write_packets(path, self.packets(node=node, link=link), self.name)
 
     def path(self, destination: str, source: str | None = None) -> list[str]:
         """The names of the nodes that a packet really passes, both ends included; it ends where it would be dropped."""

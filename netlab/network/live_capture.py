@@ -11,6 +11,7 @@ from typing import Any
 
 from netlab import wire
 from netlab.errors import PacketError, UsageError
+from netlab.network.files import write
 
 KEPT = 10_000
 """Packets: some 15 MB when all of them are full."""
@@ -43,12 +44,7 @@ class Capture:
         if link is not None:
             raise UsageError("link", link, f"must be None: {self._network} does not see links")
         seen = [(at, packet) for at, _, packet in self._in_order()]
-        try:
-            with open(path, "wb") as file:
-                file.write(wire.pcapng.to_pcapng(seen, interface=self._network))
-        except OSError as error:
-            why = (error.strerror or str(error)).lower()
-            raise UsageError("path", str(path), f"cannot be written: {why}") from None
+        write(path, wire.pcapng.to_pcapng(seen, interface=self._network))
         return len(seen)
 
     def _in_order(self) -> list[tuple[int, str, bytes]]:

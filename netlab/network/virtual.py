@@ -20,7 +20,6 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from netlab.errors import NetworkError, NoRoute, UsageError
@@ -30,6 +29,7 @@ from netlab.internet.names import Names
 from netlab.internet.randomness import stream
 from netlab.internet.tables import did_you_mean
 from netlab.network.base import Arrival, Family, ProtocolName, Refused, Sent, Usable
+from netlab.network.files import write_packets
 
 PATIENCE = 5.0
 """Seconds of real time that a measurement waits for another thread's to end."""
@@ -208,17 +208,7 @@ class VirtualNetwork(Usable):
         return self._engine.packets(background, node, link) if self._engine else []
 
     def to_pcap(self, path: str | PathLike[str], node: str | None = None, link: str | None = None) -> int:
-        from netlab.wire.pcapng import to_pcapng
-
-        rows = self.packets(node=node, link=link)
-        capture = to_pcapng(((row["time"], row["data"], _comment(row)) for row in rows), self.name)
-        try:
-            Path(path).write_bytes(capture)
-        except OSError as error:
-            raise UsageError(
-                "path", str(path), f"cannot be written: {(error.strerror or str(error)).lower()}"
-            ) from None
-        return len(rows)
+        return write_packets(path, self.packets(node=node, link=link), self.name)
 
     def path(self, destination: str, source: str | None = None) -> list[str]:
         """The names of the nodes that a packet really passes, both ends included; it ends where it would be dropped."""
@@ -241,8 +231,3 @@ class VirtualNetwork(Usable):
 def _check(argument: str, value: str | None, known: Sequence[str] | dict[str, Any]) -> None:
     if value is not None and value not in known:
         raise UsageError(argument, value, f"must be one of {', '.join(known)}{did_you_mean(value, known)}")
-
-
-def _comment(row: dict[str, Any]) -> str:
-    where = f"{row['at']}: {row['action']}" + (f" on {row['link']}" if row["link"] else "")
-    return where + (f" ({row['reason']})" if row["reason"] else "")
