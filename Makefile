@@ -12,7 +12,7 @@ NETLAB_LAB_ARGS ?=
 
 RUN = .venv/bin/python
 # Tests that open sockets, measure time, start browsers or make network namespaces run one after the other.
-REAL = tests/network tests/lab tests/conformance tests/ping tests/cli tests/differential tests/browser tests/setup
+REAL = tests/network tests/lab tests/conformance tests/cli tests/differential tests/browser tests/setup
 QUIET_ENV = unset NETLAB_NETWORK; NETLAB_HEADLESS=1; export NETLAB_HEADLESS;
 # The workers of one run must list the same tests in the same order, also those made from a set.
 PARALLEL = PYTHONHASHSEED=0 $(RUN) -m pytest -q -n $(WORKERS)

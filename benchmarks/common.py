@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-ROUNDS = int(os.environ.get("NETLAB_BENCH_ROUNDS", "5"))
+ROUNDS = max(5, int(os.environ.get("NETLAB_BENCH_ROUNDS") or 5))
 """At least five, or a spread means nothing."""
 
 

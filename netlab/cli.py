@@ -16,7 +16,6 @@ from netlab import frames
 from netlab.errors import NetlabError, PermissionNeeded, UsageError
 
 OK, NO_ANSWER, ERROR = 0, 1, 2
-HIDDEN = ("request", "answer")  # bytes: hexadecimal in JSON and CSV
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -73,9 +73,7 @@ def statistics(rows: Sequence[Row], elapsed_ms: float) -> list[str]:
     outcomes = [row["outcome"] for row in sent]
     late, pending = outcomes.count("late"), outcomes.count("pending")
     received = sum(map(is_reply, sent))
-    errors = sum(word in ("time-exceeded", "unreachable") for word in outcomes) - (
-        received - outcomes.count("reply") - late
-    )
+    errors = sum(row["outcome"] in ("time-exceeded", "unreachable") and not is_reply(row) for row in sent)
     decided = len(sent) - pending
     counts = [f"{len(sent)} packets transmitted, {received} received"]
     counts += [f"+{errors} errors"] if errors else []

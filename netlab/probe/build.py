@@ -56,8 +56,6 @@ class Builder:
     checksum: ChecksumFunction | None = None
     """A learner's own checksum, called with the message whose checksum field is 0 (ICMPv6, UDP, TCP: behind the
     pseudo-header)."""
-    carries_number: bool = True
-    """False: the payload is too short to make the UDP checksum come out as the number."""
     _fill: dict[int, bytes] = field(default_factory=dict)
 
     def payload(self, number: int, size: int) -> bytes:
@@ -116,7 +114,7 @@ class Builder:
         source, destination = probe.target.source, probe.target.address
         payload = bytearray(self.payload(number, probe.size))
         head = (self.identifier[version], self.port)
-        if self.carries_number:
+        if len(payload) >= COOKIE_BYTES + 2:
             # Paris: with the wanted checksum in the payload word, the sum of the datagram with that word is what the
             # checksum would have been; swapping the two leaves the ones' complement sum as it is.
             wanted = number & 0xFFFF

@@ -244,8 +244,6 @@ class ProbeSession:
 
     def _find(self, answer: Answer) -> Flight | None:
         """Whose answer is it? The number finds the probe, the cookie must not contradict."""
-        if not self._builder.carries_number:
-            answer.number = None
         if answer.number is not None:
             flight = self._by_wire.get(answer.number)
             if flight is None or (answer.target and not same_address(answer.target, flight.row["address"])):

@@ -109,6 +109,27 @@ def test_neither_pandas_nor_matplotlib_is_loaded():
     assert out.splitlines()[-1] == "[]"
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_output_that_cannot_be_written_is_2_without_a_traceback():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*PING, "server", "-c1", "--network", "line"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2 and "No space left" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_who_may_not_ping_is_told_what_to_do_on_the_command_line(capsys, monkeypatch):
+    from netlab.errors import PermissionNeeded
+    from netlab.network.live import LiveNetwork
+
+    def refuse(*_):
+        raise PermissionNeeded("ICMP is not allowed here", ["ask"])
+
+    monkeypatch.setattr(LiveNetwork, "identifier", refuse)
+    code, out, err = run(capsys, "ping", "127.0.0.1", "-c1", "--network", "live")
+    assert code == 2 and out == "" and "--network campus" in err
+
+
 def test_help_names_the_tools(capsys):
     code, out, _ = run(capsys, "--help")
     assert code == 0 and "ping" in out and "doctor" in out and "lab" in out

@@ -27,7 +27,7 @@ def build(protocol, target, size=56, number=1, **options):
     st.binary(min_size=1),
 )
 def test_every_probe_is_a_packet_with_right_checksums(protocol, target, size, number, pattern):
-    packet = build(protocol, target, size, number, pattern=pattern, carries_number=size >= 10)
+    packet = build(protocol, target, size, number, pattern=pattern)
     parsed = wire.parse(packet)
     assert (parsed.source, parsed.destination) == (target.source, target.address)
     assert wire.transport(parsed).checksum is None, "None: it is right"
