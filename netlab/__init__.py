@@ -11,6 +11,7 @@ if sys.version_info < (3, 11):
 
 _HOMES = {
     "ping": "netlab.api",
+    "traceroute": "netlab.api",
     "use": "netlab.api",
     "world": "netlab.api",
     "doctor": "netlab.api",

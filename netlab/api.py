@@ -15,8 +15,12 @@ from netlab.errors import UsageError
 from netlab.network import choose
 from netlab.network.base import Family, Network
 from netlab.probe.build import ChecksumFunction
+from netlab.probe.ladder import PlanFunction
 from netlab.probe.rows import Row
+from netlab.probe.trace import MatchFunction
 from netlab.probing import PingOptions, run_ping
+from netlab.run import NameLookups
+from netlab.tracing import TraceOptions, run_trace
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -224,6 +228,143 @@ def pinging(
         complete([row], chosen)
         yield row
     complete([row for row in rows if row["outcome"] == "late"], chosen)
+
+
+def traceroute(
+    destination: str,
+    protocol: Literal["icmp", "udp", "tcp"] = "icmp",
+    first_ttl: int = 1,
+    max_ttl: int = 30,
+    attempts: int = 3,
+    timeout: float = 3.0,
+    window: int = 16,
+    flow: Literal["paris", "classic"] = "paris",
+    size: int = 32,
+    port: int | None = None,
+    dont_fragment: bool = False,
+    tos: int = 0,
+    family: Family | None = None,
+    source: str | None = None,
+    names: bool = False,
+    plan: PlanFunction | None = None,
+    match: MatchFunction | None = None,
+    network: str | World | Network | None = None,
+    *,
+    gap_limit: int | None = 5,
+) -> DataFrame:
+    """Find the routers on the way to a destination: a table with one row per probe; delays in ms.
+
+    Each probe leaves with a TTL that is used up somewhere; the router there says "time exceeded" and shows its address.
+    A probe that gets as far as it can is answered differently: by a reply, or by "port unreachable" and its like.
+
+    Parameters
+    ----------
+    destination
+        Host name or address.
+    protocol
+        ``"icmp"``: echo requests. ``"udp"``: datagrams to a port where nobody should be (33434). ``"tcp"``: SYNs to
+        ``port`` (80). On Linux all three work without root.
+    first_ttl, max_ttl
+        TTLs (IPv6: hop limits) to begin and end with, 1 to 255.
+    attempts
+        Probes per TTL.
+    timeout
+        Seconds after which a probe is given up. A probe is given up sooner, flagged ``early``, when its hop or a later
+        one answers much faster (3 and 10 times the RTT there); an answer after that is ``late`` and keeps its RTT.
+    window
+        Probes in flight at once.
+    flow
+        ``"paris"``: all probes look alike to load balancers and take one way. ``"classic"``: each is a flow of its
+        own, as in the first traceroutes, and the table may mix several ways.
+    size
+        Bytes of payload, at least 10; the packet is 28 (IPv4) or 48 (IPv6) longer. TCP probes carry none.
+    port
+        Destination port of UDP (the first) and TCP.
+    dont_fragment, tos, family, source
+        As in `ping`.
+    names
+        Look up the names of the responders, at most a second longer; in a virtual world they are always there.
+    plan
+        Your own plan: a generator function ``plan(rows)`` that yields TTLs, or pairs of TTL and attempt; ``rows`` is a
+        list that grows with the answered probes. Stop rule and last-ditch check are then yours, too.
+    match
+        Your own matching: ``match(answer, requests)`` gets an incoming packet and a dict of sequence number → packet
+        sent; it returns the sequence number of the probe that is answered, or None. A wrong one shows in the table.
+    network
+        As in `use`, for this call only.
+    gap_limit
+        Silent hops in a row after which it ends; None: go on to ``max_ttl``.
+
+    Returns
+    -------
+    DataFrame
+        PROBES, as for `ping`, ordered as sent. Silent hops are rows with the outcome ``timeout``. Words in ``flags``:
+        ``beyond-end`` (sent before the end was known), ``early``, ``loop``, ``repeated-hop``, ``last-ditch`` (a final
+        try with TTL 255 where the destination was silent), ``one-at-a-time`` (answers could not have been told apart
+        otherwise), ``no-quote`` (the system hides what the router quoted), ``quote-differs`` (see `quote_diff`).
+
+    Raises
+    ------
+    UsageError
+        For an argument that cannot be. NameNotFound, NoRoute, PermissionNeeded: see `netlab.errors`. All are raised
+        before anything is sent.
+
+    Examples
+    --------
+    >>> import netlab
+    >>> _ = netlab.use("line")
+    >>> hops = netlab.traceroute("server", attempts=1, window=1)
+    >>> hops[["ttl", "responder", "rtt_ms", "outcome"]]
+       ttl     responder  rtt_ms        outcome
+    0    1     192.0.2.1     2.0  time-exceeded
+    1    2  198.51.100.2     6.0  time-exceeded
+    2    3  198.51.100.6    12.0  time-exceeded
+    3    4  203.0.113.80    22.0          reply
+
+    Source
+    ------
+    RFC 792, RFC 1812 section 4.3 and RFC 4443 section 3 (the errors), RFC 4884, 4950 and 5837 (what they may carry).
+    """
+    chosen = network_for(network)
+    options = TraceOptions(
+        protocol, first_ttl, max_ttl, attempts, timeout, window, flow, size, port, dont_fragment, tos, family, source,
+        plan, match, gap_limit,
+    )  # fmt: skip
+    rows = list(run_trace(destination, options, chosen, on_interrupt=_say_interrupted))
+    return frames.probes(with_names(complete(rows, chosen), chosen, names))
+
+
+def tracing(
+    destination: str,
+    *,
+    network: str | World | Network | Path | None = None,
+    stop: Callable[[], bool] | None = None,
+    **arguments: Any,
+) -> Iterator[Row]:
+    """Traceroute row by row: rows of PROBES, each as soon as it is decided; arguments as in `traceroute`.
+
+    ``stop`` as in `pinging`. A late answer changes its row in place, and the end of the trace adds flags to rows.
+    """
+    names = arguments.pop("names", False)
+    chosen = network_for(network)
+    options = TraceOptions(**arguments)
+    rows: list[Row] = []
+    for row in run_trace(destination, options, chosen, stop=stop):
+        rows.append(row)
+        complete([row], chosen)
+        yield row
+    with_names(complete(rows, chosen), chosen, names)
+
+
+def with_names(rows: list[Row], network: Network, wanted: bool) -> list[Row]:
+    """Look up the names of the responders, within a limit, after everything has been measured."""
+    if wanted and not network.virtual:
+        lookups = NameLookups(network)
+        names = lookups.get({row["responder"] for row in rows})
+        lookups.close()
+        for row in rows:
+            row["responder_name"] = names.get(row["responder"], "") or row["responder_name"]
+    return rows
 
 
 def complete(rows: list[Row], network: Network) -> list[Row]:

@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["lab"] and "--" in arguments:  # what stands behind -- belongs to the command in the lab
         cut = arguments.index("--")
         arguments, command = arguments[:cut], arguments[cut + 1 :]
+    if arguments[:1] == ["traceroute"]:  # the first netlab wrote -tpudp for -pudp, and that must go on working
+        arguments = [f"-p{text[3:]}" if text[:3] == "-tp" else text for text in arguments]
     options = _parser().parse_args(arguments)
     options.command = command or getattr(options, "command", [])
     try:
@@ -66,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     tools = parser.add_subparsers(title="tools", metavar="TOOL", required=True, prog="python -m netlab")
     _add_ping(tools)
+    _add_traceroute(tools)
     lab = tools.add_parser(
         "lab",
         formatter_class=_Help,
@@ -209,6 +212,48 @@ def _ping(options: argparse.Namespace) -> int:
             for text in ping_text.statistics([row for row in rows if row["destination"] == destination], elapsed):
                 say(text)
     return _exit_code(rows, checked.count, checked.deadline)
+
+
+def _add_traceroute(tools: Any) -> None:
+    parser = tools.add_parser(
+        "traceroute", formatter_class=_Help, help="find the routers on the way to a host; CTRL+C or CTRL+Z ends it"
+    )
+    parser.add_argument("host", help="host name or address")
+    parser.add_argument(
+        "-t", "--timeout", type=_timeout, default=3.0, metavar="S", help="seconds to wait for an answer (default 3)"
+    )
+    parser.add_argument("-p", "--protocol", default="icmp", metavar="P", help="icmp (default), udp or tcp")
+    parser.add_argument("-q", "--attempts", type=int, default=3, metavar="N", help="probes per hop (default 3)")
+    parser.add_argument("-m", "--max-ttl", type=int, default=30, metavar="N", help="largest TTL (default 30)")
+    parser.add_argument("-f", "--first-ttl", type=int, default=1, metavar="N", help="TTL to begin with (default 1)")
+    parser.add_argument("-N", "--window", type=int, default=16, metavar="N", help="probes in flight (default 16)")
+    parser.add_argument("--port", type=int, metavar="N", help="destination port of udp (33434) and tcp (80)")
+    parser.add_argument("--flow", default="paris", metavar="F", help="paris (default: one way) or classic")
+    parser.add_argument("-s", "--size", type=int, default=32, metavar="B", help="bytes of payload (default 32)")
+    parser.add_argument("--tos", type=_number, default=0, metavar="N", help="TOS or traffic class, 0 to 255")
+    parser.add_argument("-D", "--dont-fragment", action="store_true", help="forbid routers to cut the packet up")
+    parser.add_argument(
+        "-I", "--source", metavar="ADDR", help="our own address (in a world also the host to start from)"
+    )
+    names = parser.add_mutually_exclusive_group()
+    names.add_argument("--names", dest="names", action="store_true", default=True, help="look up names (default)")
+    names.add_argument("-n", "--no-names", dest="names", action="store_false", help="addresses only")
+    _add_network(parser)
+    parser.set_defaults(run=_traceroute)
+
+
+def _timeout(text: str) -> float:
+    """Seconds."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds") from None
+
+
+def _traceroute(options: argparse.Namespace) -> int:
+    from netlab.cli_trace import traceroute
+
+    return traceroute(options)
 
 
 def _exit_code(rows: list[Any], count: int | None, deadline: float | None) -> int:

@@ -9,10 +9,11 @@ within a second raises KeyboardInterrupt as usual.
 
 from __future__ import annotations
 
+import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -26,6 +27,11 @@ SENDS_IN_A_ROW = 8
 """After so many sends in a row the answers are fetched, or a burst would overflow the socket's buffer."""
 SECOND_INTERRUPT = 1.0
 """s: two interrupts within this time mean "really stop"."""
+
+NAME_LIMIT = 1.0
+"""s: how long a finished measurement waits for the names of its responders, all together."""
+ASKING = 8
+"""Names asked for side by side."""
 
 _last_interrupt = 0.0
 
@@ -129,3 +135,56 @@ def measure(
             yield from session.take_rows()
             if session.finished:
                 return
+
+
+class NameLookups:
+    """Reverse names, asked for in threads of their own so that no probe is ever timed late by one.
+
+    A name server that does not answer costs nothing but the name: after the limit it is left alone. Where the network
+    knows the names itself (a virtual world), they are there at once.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._names: dict[str, str] = {}
+        self._asked: set[str] = set()
+        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._answered = threading.Condition()
+        self._threads = 0
+
+    def ask(self, address: str) -> None:
+        """Begin to look up a name, if that has not begun yet."""
+        if not address or address in self._asked:
+            return
+        self._asked.add(address)
+        if self._network.virtual:
+            self._names[address] = self._network.reverse(address)
+            return
+        self._waiting.put(address)
+        if self._threads < ASKING:
+            self._threads += 1
+            threading.Thread(target=self._work, name="netlab names", daemon=True).start()
+
+    def _work(self) -> None:
+        while (address := self._waiting.get()) is not None:
+            try:
+                name = self._network.reverse(address)
+            except Exception:  # a name is never worth a trace
+                name = ""
+            with self._answered:
+                self._names[address] = name
+                self._answered.notify_all()
+
+    def get(self, addresses: Iterable[str], limit: float = NAME_LIMIT) -> dict[str, str]:
+        """Give the names known after at most ``limit`` seconds; who has none, or not yet, has ``""``."""
+        wanted = [address for address in addresses if address]
+        for address in wanted:
+            self.ask(address)
+        with self._answered:
+            self._answered.wait_for(lambda: all(address in self._names for address in wanted), limit)
+        return {address: self._names.get(address, "") for address in wanted}
+
+    def close(self) -> None:
+        """Let the threads end."""
+        for _ in range(self._threads):
+            self._waiting.put(None)

@@ -19,7 +19,20 @@ PACKAGE = ROOT / "netlab"
 
 EVERYBODY_MAY = {"errors", "stats"}
 FACADE_MAY = {
-    *("wire", "probe", "internet", "network", "run", "probing", "http", "serve", "formats", "frames", "plot"),
+    *(
+        "wire",
+        "probe",
+        "internet",
+        "network",
+        "run",
+        "probing",
+        "tracing",
+        "http",
+        "serve",
+        "formats",
+        "frames",
+        "plot",
+    ),
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -30,17 +43,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "network": {"wire", "internet"},
     "run": {"probe", "network"},
     "probing": {"probe", "network", "run"},
+    "tracing": {"probing", "probe", "network", "run"},
     "http": set(),
     "serve": {"http", "internet"},
     "formats": {"wire"},
     "frames": set(),
     "plot": {"frames"},
     "api": FACADE_MAY,
+    "api_formats": FACADE_MAY | {"api"},
+    "api_paths": FACADE_MAY | {"api"},
     "widgets": {"api", "frames", "plot"},
     "teach": {"api", "wire", "probe", "http"},
-    "cli": {"probe", "run", "probing", "serve", "network", "formats", "frames"},
+    "cli": {"cli_trace", "probe", "run", "probing", "serve", "network", "formats", "frames"},
+    "cli_trace": {"cli", "probe", "run", "probing", "tracing", "network", "formats", "frames"},
     "__main__": {"cli", "probe", "run", "probing", "serve", "network", "formats", "frames"},
-    "__init__": {"api", "plot", "widgets", "teach"},
+    "__init__": {"api", "api_formats", "api_paths", "plot", "widgets", "teach"},
 }
 """Folder or file of the package → which others it may import, besides itself and what everybody may."""
 

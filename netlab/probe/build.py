@@ -10,6 +10,22 @@ UDP         the checksum: two payload bytes are chosen so that the checksum come
 TCP         the sequence number of the segment
 ==========  ==============================================================================================
 
+Over IPv4 the identification field carries it too, which no NAT changes and no balancer looks at.
+
+*Flows.* Balancers hash addresses, protocol and the first four bytes behind the IP header, where the ports are; of an
+ICMP message these are type, code and checksum (and of IPv6 the flow label). ``paris`` keeps them all constant: each
+flow has its own port or ICMP checksum, and two payload bytes make up for what changes elsewhere. ``classic`` is what
+the first traceroutes did: every probe changes them, so every probe is a flow of its own. ``free``: ping, where the
+probes of one destination differ in the ICMP checksum only.
+
+==========  ====================================  =====================================
+flow        paris                                 classic
+==========  ====================================  =====================================
+ICMP echo   the checksum                          sequence number, and so the checksum
+UDP         the destination port                  the destination port
+TCP         the source port                       the source port
+==========  ====================================  =====================================
+
 In front of the payload lies a cookie: random bytes that only we know, other ones for every probe. They settle
 who is meant when 16 bits are not enough. No time is ever put into the payload: the other side could change it.
 """
@@ -32,6 +48,13 @@ _MIX = 0x9E3779B97F4A7C15  # odd, so that multiplying by it gives every number a
 _MASK = (1 << 64) - 1
 IPV6_HEADER, IPV4_HEADER = 40, 20
 HEADER_BYTES = {"icmp": 8, "udp": 8, "tcp": 20}
+FLOW_CHECKSUM = 0x5A00
+"""ICMP Paris: flow 1 has this checksum, flow 2 the next; far from 0 and 0xFFFF, which are one number in its sum."""
+SPREAD = 16_384
+"""Ports that the flows of a measurement use; 0xA5FF ICMP checksums lie above `FLOW_CHECKSUM`."""
+MIDDLE_PORT = 40_000
+"""Source ports from here are counted down, so that they stay between 1024 and 65,535."""
+FlowMode = Literal["free", "paris", "classic"]
 
 
 def cookie(key: int, number: int) -> bytes:
@@ -56,7 +79,27 @@ class Builder:
     checksum: ChecksumFunction | None = None
     """A learner's own checksum, called with the message whose checksum field is 0 (ICMPv6, UDP, TCP: behind the
     pseudo-header)."""
+    flows: FlowMode = "free"
     _fill: dict[int, bytes] = field(default_factory=dict)
+
+    @property
+    def spread(self) -> int:
+        """How many ports an answer may be about."""
+        return 1 if self.flows == "free" else SPREAD
+
+    def flow(self, probe: Probe, number: int) -> int:
+        """The flow that the probe belongs to: in classic mode each its own."""
+        return number if self.flows == "classic" else probe.flow
+
+    def ports(self, version: int, probe: Probe, number: int) -> tuple[int, int]:
+        """Source and destination port of a probe; of ICMP, the identifier and 0."""
+        own = self.identifier[version]
+        if self.protocol == "icmp":
+            return own, 0
+        offset = 0 if self.flows == "free" else (self.flow(probe, number) - 1) % SPREAD
+        if self.protocol == "udp":
+            return own, self.port + offset % min(SPREAD, 65_536 - self.port)
+        return (own - offset if own >= MIDDLE_PORT else own + offset), self.port
 
     def payload(self, number: int, size: int) -> bytes:
         """Give ``size`` bytes: the cookie (as much as fits), then the pattern over and over."""
@@ -106,14 +149,31 @@ class Builder:
         else:
             echo = wire.icmpv6.EchoRequest(identifier, sequence, self.payload(number, probe.size))
             body = echo.to_bytes(source, destination)
+        if self.flows == "paris" and probe.size >= COOKIE_BYTES + 2:
+            body = self._with_flow_checksum(version, probe, number)
         if self.checksum is not None:
             body = self._with_own_checksum(body, 2, source, destination, version == 6, wire.PROTOCOL_ICMPV6)
         return body
 
+    def _with_flow_checksum(self, version: int, probe: Probe, number: int) -> bytes:
+        """An echo request whose checksum is its flow's: the trick of `_udp`, with the flow in the payload word."""
+        source, destination = probe.target.source, probe.target.address
+        payload = bytearray(self.payload(number, probe.size))
+        wanted = FLOW_CHECKSUM + (probe.flow - 1) % SPREAD
+        payload[COOKIE_BYTES : COOKIE_BYTES + 2] = wanted.to_bytes(2, "big")
+        arguments = (self.identifier[version], number & 0xFFFF, bytes(payload))
+        if version == 4:
+            body = bytearray(icmpv4.EchoRequest(*arguments).to_bytes())
+        else:
+            body = bytearray(wire.icmpv6.EchoRequest(*arguments).to_bytes(source, destination))
+        word = HEADER_BYTES["icmp"] + COOKIE_BYTES
+        body[2:4], body[word : word + 2] = body[word : word + 2], body[2:4]
+        return bytes(body)
+
     def _udp(self, version: int, probe: Probe, number: int) -> bytes:
         source, destination = probe.target.source, probe.target.address
         payload = bytearray(self.payload(number, probe.size))
-        head = (self.identifier[version], self.port)
+        head = self.ports(version, probe, number)
         if len(payload) >= COOKIE_BYTES + 2:
             # Paris: with the wanted checksum in the payload word, the sum of the datagram with that word is what the
             # checksum would have been; swapping the two leaves the ones' complement sum as it is.
@@ -133,8 +193,7 @@ class Builder:
         sequence = (self.key >> 48 << 16) | (number & 0xFFFF)
         flags = wire.TCP.ACK if self.kind == "ack" else wire.TCP.SYN
         segment = wire.TCP(
-            self.identifier[version],
-            self.port,
+            *self.ports(version, probe, number),
             sequence=sequence,
             acknowledgment=sequence if self.kind == "ack" else 0,
             flags=flags,

@@ -9,11 +9,11 @@ An answer that is not for us gives None; bytes that are no packet at all give No
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netlab import wire
 from netlab.errors import PacketError
-from netlab.probe.build import COOKIE_BYTES
+from netlab.probe.build import COOKIE_BYTES, MIDDLE_PORT
 from netlab.wire import icmpv4
 
 if TYPE_CHECKING:
@@ -42,6 +42,12 @@ class Answer:
     payload: bytes | None = None
     """Of a reply that echoes; None where nothing is echoed."""
     bad_checksum: bool = False
+    port: int = 0
+    """Destination port in a quoted UDP or TCP header: tells flows apart."""
+    identification: int | None = None
+    """Of the quoted IPv4 header; it carries the low 16 bits of the number, too."""
+    loose: bool = False
+    """The quote has another source port or identifier than ours (a NAT changed it): only a whole cookie proves it."""
     quoted: Any = None
     """The quoted IP header (`wire.IPv4` or `wire.IPv6`), None in a reply."""
     mpls: str = ""
@@ -79,23 +85,46 @@ UNREACHABLE_V6: dict[int, tuple[str, str]] = {
 }
 
 
-def read_answer(data: bytes, protocol: str, identifiers: dict[int, int], port: int) -> Answer | None:
-    """Read one incoming IP packet as an answer to probes of ``protocol`` with these identifiers (by family)."""
+class Ours(NamedTuple):
+    """What marks a packet as one of ours."""
+
+    protocol: str
+    identifier: int
+    """ICMP identifier or source port; TCP's lie on one side of it, as in `Builder.ports`."""
+    port: int
+    spread: int = 1
+
+    def has_ports(self, source: int, destination: int) -> bool:
+        """Whether a packet that we sent may have these ports."""
+        if self.protocol == "udp":
+            return source == self.identifier and self.port <= destination < self.port + self.spread
+        away = self.identifier - source if self.identifier >= MIDDLE_PORT else source - self.identifier
+        return destination == self.port and 0 <= away < self.spread
+
+
+def read_answer(data: bytes, protocol: str, identifiers: dict[int, int], port: int, spread: int = 1) -> Answer | None:
+    """Read one incoming IP packet as an answer to probes of ``protocol`` with these identifiers (by family).
+
+    ``spread``: how many ports from ``port`` (UDP) or the identifier (TCP) on belong to the measurement.
+    """
     try:
         packet = wire.parse(data)
+        version = 4 if isinstance(packet, wire.IPv4) else 6
+        if version not in identifiers:
+            return None
+        ours = Ours(protocol, identifiers[version], port, spread)
         if isinstance(packet, wire.IPv4):
-            return _read_v4(packet, protocol, identifiers.get(4), port)
-        return _read_v6(packet, protocol, identifiers.get(6), port)
+            return _read_v4(packet, ours)
+        return _read_v6(packet, ours)
     except PacketError:
         return None
 
 
-def _read_v4(packet: wire.IPv4, protocol: str, identifier: int | None, port: int) -> Answer | None:
-    if identifier is None:
-        return None
+def _read_v4(packet: wire.IPv4, ours: Ours) -> Answer | None:
+    protocol, identifier = ours.protocol, ours.identifier
     answer = Answer(packet.source, "reply", None, packet.ttl)
     if packet.protocol != wire.PROTOCOL_ICMP:
-        return _direct(answer, packet, packet.protocol, packet.payload, protocol, identifier, port)
+        return _direct(answer, packet, packet.protocol, packet.payload, ours)
     message = icmpv4.parse(packet.payload)
     answer.icmp_type, answer.icmp_code = message.type, message.code
     answer.bad_checksum = message.checksum is not None
@@ -127,20 +156,20 @@ def _read_v4(packet: wire.IPv4, protocol: str, identifier: int | None, port: int
         return None
     _extensions(answer, message.extensions)
     quoted = wire.IPv4.parse(message.original, quoted=True)
-    return _about(answer, quoted, quoted.protocol, quoted.payload, protocol, identifier, port)
+    answer.identification = quoted.identification
+    return _about(answer, quoted, quoted.protocol, quoted.payload, ours)
 
 
-def _read_v6(packet: wire.IPv6, protocol: str, identifier: int | None, port: int) -> Answer | None:
+def _read_v6(packet: wire.IPv6, ours: Ours) -> Answer | None:
     from netlab.wire import icmpv6  # only who pings over IPv6 waits for it
 
-    if identifier is None:
-        return None
+    protocol, identifier = ours.protocol, ours.identifier
     next_header, body, fragment = wire.upper_layer(packet)
     if fragment is not None and (fragment.fragment_offset or fragment.more_fragments):
         return None
     answer = Answer(packet.source, "reply", None, packet.hop_limit)
     if next_header != wire.PROTOCOL_ICMPV6:
-        return _direct(answer, packet, next_header, body, protocol, identifier, port)
+        return _direct(answer, packet, next_header, body, ours)
     message = icmpv6.parse(body, packet.source, packet.destination)
     answer.icmp_type, answer.icmp_code = message.type, message.code
     answer.bad_checksum = message.checksum is not None
@@ -166,7 +195,7 @@ def _read_v6(packet: wire.IPv6, protocol: str, identifier: int | None, port: int
     _extensions(answer, getattr(message, "extensions", ()))
     quoted = wire.IPv6.parse(message.original, quoted=True)
     quoted_protocol, quoted_body, _ = wire.upper_layer(quoted)
-    return _about(answer, quoted, quoted_protocol, quoted_body, protocol, identifier, port)
+    return _about(answer, quoted, quoted_protocol, quoted_body, ours)
 
 
 def _echoed(answer: Answer, message: icmpv4.EchoReply | icmpv6.EchoReply, identifier: int) -> Answer | None:
@@ -177,20 +206,19 @@ def _echoed(answer: Answer, message: icmpv4.EchoReply | icmpv6.EchoReply, identi
     return answer
 
 
-def _direct(
-    answer: Answer, packet: wire.IPv4 | wire.IPv6, number: int, body: bytes, protocol: str, identifier: int, port: int
-) -> Answer | None:
+def _direct(answer: Answer, packet: wire.IPv4 | wire.IPv6, number: int, body: bytes, ours: Ours) -> Answer | None:
     """Read an answer of the destination to a UDP or TCP probe."""
-    if number == wire.PROTOCOL_UDP and protocol == "udp":
+    if number == wire.PROTOCOL_UDP and ours.protocol == "udp":
         datagram = wire.UDP.parse(body, packet.source, packet.destination)
-        if datagram.destination_port != identifier or datagram.source_port != port:
+        if not ours.has_ports(datagram.destination_port, datagram.source_port):
             return None
+        answer.port = datagram.source_port
         answer.bad_checksum = datagram.checksum not in (None, 0)
         answer.cookie, answer.payload = datagram.payload[:COOKIE_BYTES], datagram.payload
         return answer
-    if number == wire.PROTOCOL_TCP and protocol == "tcp":
+    if number == wire.PROTOCOL_TCP and ours.protocol == "tcp":
         segment = wire.TCP.parse(body, packet.source, packet.destination)
-        if segment.destination_port != identifier or segment.source_port != port:
+        if not ours.has_ports(segment.destination_port, segment.source_port):
             return None
         answer.bad_checksum = segment.checksum is not None
         if segment.flags & wire.TCP.RST:
@@ -206,26 +234,29 @@ def _direct(
     return None
 
 
-def _about(
-    answer: Answer, quoted: wire.IPv4 | wire.IPv6, number: int, body: bytes, protocol: str, identifier: int, port: int
-) -> Answer | None:
+def _about(answer: Answer, quoted: wire.IPv4 | wire.IPv6, number: int, body: bytes, ours: Ours) -> Answer | None:
     """Find out which probe an ICMP error is about, from the packet that it quotes."""
     answer.quoted, answer.target = quoted, quoted.destination
     if len(body) < 8:
         return None  # RFC 792 promises 64 bits; with less nobody can tell whose packet it was
     first, second = int.from_bytes(body[0:2], "big"), int.from_bytes(body[2:4], "big")
-    if protocol == "icmp" and number in (wire.PROTOCOL_ICMP, wire.PROTOCOL_ICMPV6):
-        if body[0] not in (8, 13, 128) or int.from_bytes(body[4:6], "big") != identifier:
+    last = int.from_bytes(body[6:8], "big")
+    if ours.protocol == "icmp" and number in (wire.PROTOCOL_ICMP, wire.PROTOCOL_ICMPV6):
+        if body[0] not in (8, 13, 128):
             return None
-        answer.number = int.from_bytes(body[6:8], "big")
+        answer.loose = int.from_bytes(body[4:6], "big") != ours.identifier
+        answer.number = last
         answer.cookie = body[8 : 8 + COOKIE_BYTES] if body[0] != 13 else b""
-        return answer
-    if protocol == "udp" and number == wire.PROTOCOL_UDP and (first, second) == (identifier, port):
-        answer.number = int.from_bytes(body[6:8], "big") or None
+        return answer if not answer.loose or len(answer.cookie) == COOKIE_BYTES else None
+    if ours.protocol == "udp" and number == wire.PROTOCOL_UDP:
+        answer.loose = not ours.has_ports(first, second)
+        answer.number, answer.port = last or None, second
         answer.cookie = body[8 : 8 + COOKIE_BYTES]
-        return answer
-    if protocol == "tcp" and number == wire.PROTOCOL_TCP and (first, second) == (identifier, port):
-        answer.number = int.from_bytes(body[6:8], "big")
+        return answer if not answer.loose or len(answer.cookie) == COOKIE_BYTES else None
+    if ours.protocol == "tcp" and number == wire.PROTOCOL_TCP and second == ours.port:
+        # A NAT may have changed the source port; the sequence number, half of which only we know, it leaves alone.
+        answer.number, answer.port = last, second
+        answer.cookie = body[4:6]
         return answer
     return None
 

@@ -15,15 +15,19 @@ ANSWERED = frozenset({"reply", "time-exceeded", "unreachable"})
 
 FLAGS = (
     "bad-checksum",
+    "beyond-end",
     "corrupted",
     "duplicate",
     "early",
     "foreign-address",
+    "last-ditch",
     "loop",
     "no-quote",
+    "one-at-a-time",
     "quote-differs",
     "rebuilt",
     "reordered",
+    "repeated-hop",
     "truncated",
     "warm-up",
 )

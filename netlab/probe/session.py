@@ -62,6 +62,8 @@ class ProbeSession:
         ns after `begin` at which everything stops, or None.
     notice
         Called with a word (``sent``, ``duplicate``, ``late``, ``bad-checksum``) and the row, for live output.
+    first_number
+        Of the first probe, so that several sessions of one measurement never use a number twice.
     """
 
     def __init__(
@@ -75,12 +77,13 @@ class ProbeSession:
         virtual: bool,
         deadline: int | None = None,
         notice: Notice | None = None,
+        first_number: int = 1,
     ) -> None:
         self._plan, self._builder, self._timeout = iter(plan), builder, timeout
         self._network, self._epoch, self._virtual = network, epoch, virtual
         self._deadline, self._notice = deadline, notice
         self._start = self._now = 0
-        self._number = 0
+        self._number = first_number - 1
         self._next: Probe | None = None
         self._plan_ended = False
         self._waiting: deque[Flight] = deque()  # sent and unanswered, the oldest first
@@ -146,14 +149,16 @@ class ProbeSession:
             probe.target.address,
             probe.target.source,
         )
-        row["ttl"], row["attempt"], row["round"], row["flow"] = probe.ttl, probe.attempt, probe.round, probe.flow
-        row["protocol"], row["sequence"], row["network"] = self._builder.protocol, number, self._network
-        if self._builder.protocol != "icmp":
-            row["port"] = self._builder.port
+        builder = self._builder
+        row["ttl"], row["attempt"], row["round"] = probe.ttl, probe.attempt, probe.round
+        row["flow"] = builder.flow(probe, number)
+        row["protocol"], row["sequence"], row["network"] = builder.protocol, number, self._network
+        if builder.protocol != "icmp":
+            row["port"] = builder.ports(6 if ":" in probe.target.address else 4, probe, number)[1]
         row["packet_size"], row["request"] = len(packet), packet
         row["clock"] = "virtual" if self._virtual else "user"
         self._advance_plan()
-        return Flight(probe, number, row, cookie(self._builder.key, number))
+        return Flight(probe, number, row, cookie(builder.key, number))
 
     def sent(self, number: int, packet: bytes, handle: int, at: int, rebuilt: bool = False) -> None:
         """Say that probe ``number`` left at ``at`` as ``packet``; ``handle`` is the network's number for its stamp."""
@@ -190,10 +195,10 @@ class ProbeSession:
         """Take an incoming IP packet: at our clock's ``at``, with the kernel's wall-clock ``stamp`` if there is one."""
         self._now = max(self._now, at)
         builder = self._builder
-        answer = read_answer(packet, builder.protocol, builder.identifier, builder.port)
+        answer = read_answer(packet, builder.protocol, builder.identifier, builder.port, builder.spread)
         if answer is None:
             return
-        flight = self._by_sent.get(handle) if handle is not None else self._find(answer)
+        flight = self._by_sent.get(handle) if handle is not None else self._whose(answer, packet)
         if flight is None:
             return
         row = flight.row
@@ -242,23 +247,48 @@ class ProbeSession:
         elif flight.row["outcome"] == "late":
             self._use_stamps(flight)
 
+    def _whose(self, answer: Answer, packet: bytes) -> Flight | None:
+        """The probe that an answer is about; what a learner's own ``match=`` replaces."""
+        return self._find(answer)
+
     def _find(self, answer: Answer) -> Flight | None:
         """Whose answer is it? The number finds the probe, the cookie must not contradict."""
-        if answer.number is not None:
+        if answer.number is not None and not answer.loose:
             flight = self._by_wire.get(answer.number)
-            if flight is None or (answer.target and not same_address(answer.target, flight.row["address"])):
-                return None
-            if answer.bad_checksum:
+            if flight is not None and self._fits(flight, answer):
                 return flight
-            known = answer.cookie[: flight.probe.size]
-            return flight if flight.cookie.startswith(known) else None
-        if answer.cookie:
+        if len(answer.cookie) == COOKIE_BYTES and (answer.target or answer.number is None):
+            # There is no number, or somebody changed it on the way (a NAT) in a packet that is quoted.
             for flight in self._by_wire.values():
-                if len(answer.cookie) == COOKIE_BYTES and flight.cookie == answer.cookie:
+                if flight.cookie == answer.cookie and self._may_be_about(flight, answer):
                     return flight
-        # A UDP service that answers with something of its own, or a quote without a number: the oldest one asked there.
+        if answer.identification:
+            flight = self._by_wire.get(answer.identification)
+            if flight is not None and not answer.loose and self._fits(flight, answer):
+                return flight
+        if answer.number is not None:
+            return None
+        return self._oldest(answer)
+
+    def _may_be_about(self, flight: Flight, answer: Answer) -> bool:
+        return not answer.target or same_address(answer.target, flight.row["address"])
+
+    def _fits(self, flight: Flight, answer: Answer) -> bool:
+        if not self._may_be_about(flight, answer):
+            return False
+        if answer.bad_checksum:
+            return True
+        if self._builder.protocol == "tcp":  # half of the sequence number is the measurement's own
+            return not answer.cookie or answer.cookie == (self._builder.key >> 48).to_bytes(2, "big")
+        return flight.cookie.startswith(answer.cookie[: flight.probe.size])
+
+    def _oldest(self, answer: Answer) -> Flight | None:
+        """A UDP service that answers with something of its own, or a quote without a number: the oldest asked there."""
         whom = answer.target or answer.responder
-        return next((flight for flight in self._waiting if flight.row["address"] == whom), None)
+        for flight in self._waiting:
+            if flight.row["address"] == whom and answer.port in (0, flight.row["port"]):
+                return flight
+        return None
 
     def _fill(self, flight: Flight, answer: Answer, packet: bytes) -> None:
         row = flight.row

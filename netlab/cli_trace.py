@@ -1,0 +1,155 @@
+"""``python -m netlab traceroute``: the hops as they come, in order, and the totals however it ends.
+
+CTRL+C and CTRL+Z both end it: the first by the interrupt that every measurement understands, the second because its
+signal (SIGTSTP) is turned into the same while the trace runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from netlab.formats import trace_text
+from netlab.network import choose
+from netlab.network.base import Network
+from netlab.probe.build import packet_size
+from netlab.probe.ladder import is_final, mark_path
+from netlab.probe.plan import Target
+from netlab.probe.trace import answered
+from netlab.run import NameLookups
+from netlab.tracing import TraceOptions, run_trace
+
+NAME_WAIT = 0.5
+"""s that a hop's line waits for names; the trace itself never does. Only real networks have slow names."""
+
+
+def traceroute(options: argparse.Namespace) -> int:
+    """Run the command; gives 0 when the destination answered, 1 when not."""
+    from netlab.cli import NO_ANSWER, OK, _print_csv, _print_json, say
+
+    network = choose(options.network or os.environ.get("NETLAB_NETWORK") or "live", options.seed)
+    checked = TraceOptions(
+        protocol=options.protocol,
+        first_ttl=options.first_ttl,
+        max_ttl=options.max_ttl,
+        attempts=options.attempts,
+        timeout=options.timeout,
+        window=options.window,
+        flow=options.flow,
+        size=options.size,
+        port=options.port,
+        dont_fragment=options.dont_fragment,
+        tos=options.tos,
+        family=options.family,
+        source=options.source,
+    )
+    talk = not (options.json or options.csv)
+    paper = _Paper(network, checked, options.names, talk)
+    rows = []
+
+    def begin(target: Target) -> None:
+        if talk:
+            version = 6 if ":" in target.address else 4
+            size = packet_size(checked.protocol, version, checked.size)
+            say(
+                trace_text.head(
+                    target.destination, target.address, checked.max_ttl, size, checked.protocol, network.name
+                )
+            )
+
+    try:
+        with _suspend_ends():
+            for row in run_trace(options.host, checked, network, notice=paper.notice, started=begin):
+                rows.append(row)
+                paper.add(row)
+    finally:
+        network.close()
+    mark_path(rows)
+    paper.finish()
+    if options.json or options.csv:
+        names = paper.names([row["responder"] for row in rows])
+        rows.sort(key=lambda row: row["sequence"])
+        for row in rows:
+            row["responder_name"] = names.get(row["responder"], "")
+        (_print_json if options.json else _print_csv)(rows)
+    else:
+        for text in trace_text.totals(rows):
+            say(text)
+    paper.close()
+    return OK if any(is_final(row) and row["outcome"] != "pending" for row in rows) else NO_ANSWER
+
+
+class _Paper:
+    """Prints hops in order, each as soon as all its probes and all hops before it are decided."""
+
+    def __init__(self, network: Network, options: TraceOptions, names: bool, talk: bool) -> None:
+        self._options, self._talk = options, talk
+        self._lookups = NameLookups(network) if names else None
+        self._hops: dict[int, list[Any]] = {}
+        self._next = options.first_ttl
+        self._printed: set[int] = set()
+        self._end: int | None = None
+
+    def names(self, addresses: list[str]) -> dict[str, str]:
+        return self._lookups.get(set(addresses), NAME_WAIT) if self._lookups else {}
+
+    def add(self, row: Any) -> None:
+        if row["outcome"] == "pending" and "no-quote" in row["flags"].split():
+            return  # it is sent again
+        self._hops.setdefault(row["ttl"], []).append(row)
+        if self._lookups:
+            self._lookups.ask(row["responder"])
+        if is_final(row) and "last-ditch" not in row["flags"].split():
+            self._end = row["ttl"] if self._end is None else min(self._end, row["ttl"])
+        while len(self._hops.get(self._next, ())) >= self._options.attempts and not self._beyond(self._next):
+            self._print(self._next)
+            self._next += 1
+
+    def _beyond(self, ttl: int) -> bool:
+        return self._end is not None and ttl > self._end
+
+    def notice(self, word: str, row: Any) -> None:
+        """A late answer of a hop that stands on the paper already gets a line of its own."""
+        if word == "late" and self._talk and row["ttl"] in self._printed:
+            _say(trace_text.late(row, self.names([row["responder"]])))
+
+    def finish(self) -> None:
+        """Print what is left, complete or not: the trace was ended, or its last hop was never complete."""
+        for ttl in sorted(self._hops):
+            if ttl not in self._printed and not self._beyond(ttl):
+                rows = [row for row in self._hops[ttl] if row["outcome"] != "pending"]
+                if rows:
+                    self._print(ttl, rows)
+
+    def _print(self, ttl: int, rows: list[Any] | None = None) -> None:
+        self._printed.add(ttl)
+        if self._talk:
+            shown = rows or self._hops[ttl]
+            for text in trace_text.hop(shown, self.names([row["responder"] for row in shown if answered(row)])):
+                _say(text)
+
+    def close(self) -> None:
+        if self._lookups:
+            self._lookups.close()
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+@contextmanager
+def _suspend_ends() -> Iterator[None]:
+    """Inside, CTRL+Z does what CTRL+C does."""
+    if not hasattr(signal, "SIGTSTP") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTSTP, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, before)
