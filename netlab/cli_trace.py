@@ -69,7 +69,6 @@ def traceroute(options: argparse.Namespace) -> int:
                 paper.add(row)
     finally:
         network.close()
-    mark_path(rows)
     paper.finish()
     if options.json or options.csv:
         names = paper.names([row["responder"] for row in rows])
@@ -81,7 +80,12 @@ def traceroute(options: argparse.Namespace) -> int:
         for text in trace_text.totals(rows):
             say(text)
     paper.close()
-    return OK if any(is_final(row) and row["outcome"] != "pending" for row in rows) else NO_ANSWER
+    return OK if any(map(_arrived, rows)) else NO_ANSWER
+
+
+def _arrived(row: Any) -> bool:
+    """Whether this row shows the destination: its reply, or its refusal."""
+    return is_final(row) and (row["outcome"] == "reply" or row["responder"] == row["address"])
 
 
 class _Paper:
@@ -91,6 +95,7 @@ class _Paper:
         self._options, self._talk = options, talk
         self._lookups = NameLookups(network) if names else None
         self._hops: dict[int, list[Any]] = {}
+        self._rows: list[Any] = []
         self._next = options.first_ttl
         self._printed: set[int] = set()
         self._end: int | None = None
@@ -101,6 +106,7 @@ class _Paper:
     def add(self, row: Any) -> None:
         if row["outcome"] == "pending" and "no-quote" in row["flags"].split():
             return  # it is sent again
+        self._rows.append(row)
         self._hops.setdefault(row["ttl"], []).append(row)
         if self._lookups:
             self._lookups.ask(row["responder"])
@@ -129,6 +135,7 @@ class _Paper:
     def _print(self, ttl: int, rows: list[Any] | None = None) -> None:
         self._printed.add(ttl)
         if self._talk:
+            mark_path(self._rows)
             shown = rows or self._hops[ttl]
             for text in trace_text.hop(shown, self.names([row["responder"] for row in shown if answered(row)])):
                 _say(text)

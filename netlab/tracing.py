@@ -57,13 +57,13 @@ class TraceOptions:
         self.timeout = seconds("timeout", self.timeout, above=0.0)
         self.window = whole_number("window", self.window, 1, 1000)
         one_of("flow", self.flow, ("paris", "classic"))
+        one_of("family", self.family, (None, 4, 6))
         self.size = whole_number("size", self.size, LEAST_PAYLOAD, LARGEST_PAYLOAD[self.family or 6] - 8)
         if self.port is not None:
             if self.protocol == "icmp":
                 raise UsageError("port", self.port, "ICMP has no ports; leave it out, or take protocol='udp' or 'tcp'")
             self.port = whole_number("port", self.port, 1, 65_535)
         self.tos = whole_number("tos", self.tos, 0, 255)
-        one_of("family", self.family, (None, 4, 6))
         if not isinstance(self.dont_fragment, bool):
             raise UsageError("dont_fragment", self.dont_fragment, "must be True or False")
         if self.source is not None and not isinstance(self.source, str):

@@ -86,6 +86,10 @@ class Ladder:
     def wants(self, probe: Probe) -> bool:
         return probe.ttl <= self.highest_ttl and not self.given_up
 
+    def needs(self, probe: Probe) -> bool:
+        """Whether the answer of a probe in flight is worth waiting for."""
+        return self.end is None or probe.ttl <= self.end
+
     @property
     def given_up(self) -> bool:
         """Whether the gap limit is reached."""

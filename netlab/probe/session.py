@@ -110,6 +110,10 @@ class ProbeSession:
         self._next = next(self._plan, None)
         self._plan_ended = self._next is None
 
+    def _taken(self) -> None:
+        """The next probe of the plan has become a flight."""
+        self._advance_plan()
+
     def _due(self) -> int | None:
         """When the next probe wants to leave; None when there is none or it has to wait for an answer."""
         probe = self._next
@@ -157,7 +161,7 @@ class ProbeSession:
             row["port"] = builder.ports(6 if ":" in probe.target.address else 4, probe, number)[1]
         row["packet_size"], row["request"] = len(packet), packet
         row["clock"] = "virtual" if self._virtual else "user"
-        self._advance_plan()
+        self._taken()
         return Flight(probe, number, row, cookie(builder.key, number))
 
     def sent(self, number: int, packet: bytes, handle: int, at: int, rebuilt: bool = False) -> None:
@@ -198,6 +202,8 @@ class ProbeSession:
         answer = read_answer(packet, builder.protocol, builder.identifier, builder.port, builder.spread)
         if answer is None:
             return
+        if rebuilt:
+            answer.identification = None  # nobody told it: netlab put it there
         flight = self._by_sent.get(handle) if handle is not None else self._whose(answer, packet)
         if flight is None:
             return

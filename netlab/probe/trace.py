@@ -123,19 +123,21 @@ class TraceSession(ProbeSession):
         self._plan_ended = item is _END
         self._next = item if isinstance(item, Probe) else None
 
+    def _taken(self) -> None:
+        self._next = None  # what comes next is asked when it may leave, by what is known then
+
     def _due(self) -> int | None:
-        if self._stopped:
+        if self._stopped or len(self._waiting) >= self._window:
             return None
-        while self._next is not None and not self._steering.wants(self._next):
+        while self._next is None or not self._steering.wants(self._next):
+            if self._plan_ended:
+                self._next = None
+                return None
             self._advance_plan()
-        if self._next is None and (self._again or not self._plan_ended):
-            self._advance_plan()
-            while self._next is not None and not self._steering.wants(self._next):
-                self._advance_plan()
+            if self._next is None:
+                return None
         probe = self._next
-        if probe is None or len(self._waiting) >= self._window:
-            return None
-        if self._one_at_a_time and self._waiting and any(self._shares_flow(flight, probe) for flight in self._waiting):
+        if self._one_at_a_time and any(self._shares_flow(flight, probe) for flight in self._waiting):
             return None
         due = super()._due()
         return None if due is None else max(due, self._quiet_until)
@@ -192,15 +194,12 @@ class TraceSession(ProbeSession):
         repeat = []
         while self._waiting:
             flight = self._waiting[0]
-            self._close(flight)
             latest = max(latest, flight.timeout_at)
-            flight.row["outcome"], flight.row["detail"] = "pending", "the quote is too short to tell whose answer it is"
-            flight.row["waited_ms"] = max(0, self._now - flight.sent_at) / MILLISECOND
+            flight.row["detail"] = "the quote is too short to tell whose answer it is"
             add_flag(flight.row, "no-quote")
-            flight.decided = True
+            self._end_pending(flight, self._now)
             self._by_wire.pop(flight.number & 0xFFFF, None)
             self._by_sent.pop(flight.handle, None)
-            self._rows.append(flight.row)
             repeat.append(flight.probe)
         if self._next is not None:
             repeat.append(self._next)
@@ -269,6 +268,7 @@ class TraceSession(ProbeSession):
                 self._early.append(flight)
                 self._rows.append(row)
         self._listen()
+        self._leave_needless(now)
         self._due()  # what the plan has heard may have ended it
         if self._next is None and not (self._again or self._waiting or self._settling):
             self._plan_ended = True  # a plan that waits for nothing would wait for ever
@@ -277,6 +277,21 @@ class TraceSession(ProbeSession):
         if self._linger_until is not None and not self._stopped:
             self._linger_until = self._until_nothing_can_come(now)
 
+    def _leave_needless(self, now: int) -> None:
+        """On a real clock nobody waits for what was sent beyond the end before that was known."""
+        needs: Callable[[Probe], bool] | None = getattr(self._steering, "needs", None)
+        if self._virtual or needs is None or any(needs(flight.probe) for flight in self._waiting):
+            return
+        if self._waiting and (self._next is None or not self._steering.wants(self._next)):
+            for flight in list(self._waiting):
+                self._end_pending(flight, now)
+
+    def _end_pending(self, flight: Flight, now: int) -> None:
+        self._close(flight)
+        flight.row["outcome"], flight.row["waited_ms"] = "pending", max(0, now - flight.sent_at) / MILLISECOND
+        flight.decided = True
+        self._rows.append(flight.row)
+
     def _until_nothing_can_come(self, now: int) -> int:
         """On a virtual clock wait out every timeout; on a real one count from the sending, not from the star."""
         open_ones = [flight for flight in self._early if flight.received is None]
@@ -284,7 +299,11 @@ class TraceSession(ProbeSession):
             return max([self._linger_until or now, *(flight.timeout_at for flight in open_ones)])
         if self._unanswered == 0:
             return now
-        lost = [flight for flight in self._by_wire.values() if flight.received is None and flight.decided]
+        lost = [
+            flight
+            for flight in self._by_wire.values()
+            if flight.received is None and flight.row["outcome"] == "timeout"
+        ]
         return max([now, *(flight.sent_at + self._linger() for flight in lost)])
 
     def next_deadline(self) -> int | None:
