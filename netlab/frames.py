@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 OUTCOMES = ("reply", "time-exceeded", "unreachable", "late", "timeout", "pending", "not-sent")
 PROTOCOLS = ("icmp", "udp", "tcp")
 CLOCKS = ("kernel", "user", "virtual")
+BALANCERS = ("none", "flow", "packet", "destination", "unknown")
+VERDICT_CLASSES = (
+    "path loss",
+    "rate limit",
+    "loss of this router's answers only",
+    "slow control plane",
+    "cannot tell",
+    "no loss",
+)
 
 PROBES: dict[str, str] = {
     "destination": "str",
@@ -146,9 +155,75 @@ EDGES: dict[str, str] = {
     "down": "bool",
 }
 
+LINKS: dict[str, str] = {
+    "destination": "str",
+    "ttl": "int64",
+    "near": "str",
+    "far": "str",
+    "near_name": "str",
+    "far_name": "str",
+    "flows": "int64",
+    "probes": "int64",
+    "balancer": "category:balancer",
+    "certain": "bool",
+    "network": "category",
+    "address": "str",
+    "protocol": "category:protocol",
+}
+
+PATH_MTU: dict[str, str] = {
+    "destination": "str",
+    "ttl": "int64",
+    "responder": "str",
+    "responder_name": "str",
+    "mtu": "Int32",
+    "evidence": "str",
+    "probes": "int64",
+    "detail": "str",
+    "network": "category",
+    "address": "str",
+}
+
+VERDICTS: dict[str, str] = {
+    "destination": "str",
+    "ttl": "int64",
+    "responder": "str",
+    "verdict": "category:verdict",
+    "direction": "str",
+    "sent": "int64",
+    "received": "int64",
+    "loss": "float64",
+    "loss_low": "float64",
+    "loss_high": "float64",
+    "loss_after": "float64",
+    "p_value": "float64",
+    "evidence": "str",
+    "sentence": "str",
+    "network": "category",
+}
+
+QUOTES: dict[str, str] = {
+    "destination": "str",
+    "ttl": "int64",
+    "attempt": "int64",
+    "responder": "str",
+    "field": "str",
+    "sent": "str",
+    "quoted": "str",
+    "first_ttl": "int64",
+    "meaning": "str",
+    "network": "category",
+}
+
 CAPABILITIES: dict[str, str] = {"capability": "str", "works": "str", "evidence": "str", "remedy": "str"}
 
-_CATEGORIES = {"outcome": OUTCOMES, "protocol": PROTOCOLS, "clock": CLOCKS}
+_CATEGORIES = {
+    "outcome": OUTCOMES,
+    "protocol": PROTOCOLS,
+    "clock": CLOCKS,
+    "balancer": BALANCERS,
+    "verdict": VERDICT_CLASSES,
+}
 _NOTHING: dict[str, Any] = {"str": "", "bytes": b"", "bool": False, "float64": nan, "int64": 0}
 
 
