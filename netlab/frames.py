@@ -217,6 +217,9 @@ QUOTES: dict[str, str] = {
 
 CAPABILITIES: dict[str, str] = {"capability": "str", "works": "str", "evidence": "str", "remedy": "str"}
 
+ALL_ROUNDS = 0
+"""In ``round`` of a summary: not one round, but all of them."""
+
 _CATEGORIES = {
     "outcome": OUTCOMES,
     "protocol": PROTOCOLS,
@@ -305,11 +308,15 @@ def wall_ns(times: Series[Any]) -> list[int | None]:
     return [None if missing else stamp.value for stamp, missing in zip(times, times.isna(), strict=True)]
 
 
-def summary_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Summarise rows of probes without pandas: rows of SUMMARY, one per (destination, protocol, ttl, round)."""
+def summary_rows(rows: Iterable[Mapping[str, Any]], by_round: bool = True) -> list[dict[str, Any]]:
+    """Summarise rows of probes without pandas: rows of SUMMARY, one per (destination, protocol, ttl, round).
+
+    ``by_round=False`` takes all rounds together, with 0 as the round.
+    """
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for row in rows:
-        groups.setdefault((row["destination"], row["protocol"], row["ttl"], row["round"]), []).append(row)
+        key = (row["destination"], row["protocol"], row["ttl"], row["round"] if by_round else ALL_ROUNDS)
+        groups.setdefault(key, []).append(row)
     return [
         {"destination": key[0], "protocol": key[1], "ttl": key[2], "round": key[3], **_summarise(group)}
         for key, group in groups.items()
@@ -365,13 +372,15 @@ def _summarise(group: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def summary(frame: DataFrame) -> DataFrame:
+def summary(frame: DataFrame, by_round: bool = True) -> DataFrame:
     """Summarise a PROBES table: one row per (destination, protocol, ttl, round), delays in ms.
 
     Parameters
     ----------
     frame
-        A table of `ping` or `traceroute`, or a part of one.
+        A table of `ping`, `traceroute` or `monitor`, or a part of one.
+    by_round
+        False: all rounds of `monitor` together, one row per hop as mtr shows it; ``round`` is then 0.
 
     Returns
     -------
@@ -402,7 +411,7 @@ def summary(frame: DataFrame) -> DataFrame:
         row["sent_at"] = stamp
         if row["duplicates"] is None or row["duplicates"] != row["duplicates"]:
             row["duplicates"] = 0
-    return table(summary_rows(rows), SUMMARY)
+    return table(summary_rows(rows, by_round), SUMMARY)
 
 
 _SUMMARY_NEEDS = [

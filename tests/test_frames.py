@@ -112,3 +112,12 @@ def test_ipg_and_pipe():
 def test_summary_needs_no_pandas_for_the_command():
     (one,) = frames.summary_rows([row(1), row(2, "timeout", NAN)])
     assert one["sent"] == 2 and one["loss"] == 0.5
+
+
+def test_rounds_are_summarised_one_by_one_or_all_together():
+    rows = [{**EMPTY, "sequence": n, "ttl": 3, "attempt": 1, "round": n, "outcome": "reply", "rtt_ms": float(n),
+             "sent_at": n * 10**9} for n in range(1, 5)]  # fmt: skip
+    frame = frames.probes(rows)
+    assert frames.summary(frame)["round"].tolist() == [1, 2, 3, 4]
+    together = frames.summary(frame, by_round=False)
+    assert together[["round", "sent", "rtt_mean_ms"]].values.tolist() == [[0, 4, 2.5]]
