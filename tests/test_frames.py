@@ -115,7 +115,7 @@ def test_summary_needs_no_pandas_for_the_command():
 
 
 def test_rounds_are_summarised_one_by_one_or_all_together():
-    rows = [{**EMPTY, "sequence": n, "ttl": 3, "attempt": 1, "round": n, "outcome": "reply", "rtt_ms": float(n),
+    rows = [{**probe_rows.EMPTY, "sequence": n, "ttl": 3, "attempt": 1, "round": n, "outcome": "reply", "rtt_ms": float(n),
              "sent_at": n * 10**9} for n in range(1, 5)]  # fmt: skip
     frame = frames.probes(rows)
     assert frames.summary(frame)["round"].tolist() == [1, 2, 3, 4]
