@@ -69,6 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     tools = parser.add_subparsers(title="tools", metavar="TOOL", required=True, prog="python -m netlab")
     _add_ping(tools)
     _add_traceroute(tools)
+    web = tools.add_parser("web", formatter_class=_Help, help="serve the files of a folder over HTTP")
+    web.add_argument("directory", nargs="?", default=".", help="the folder (default: the current one)")
+    web.add_argument("-p", "--port", type=int, default=8080, metavar="N", help="port (default 8080; 0: any free one)")
+    web.add_argument("--host", default="127.0.0.1", metavar="ADDR", help="address to listen at (default 127.0.0.1)")
+    web.set_defaults(run=_web)
     lab = tools.add_parser(
         "lab",
         formatter_class=_Help,
@@ -254,6 +259,12 @@ def _traceroute(options: argparse.Namespace) -> int:
     from netlab.cli_trace import traceroute
 
     return traceroute(options)
+
+
+def _web(options: argparse.Namespace) -> int:
+    from netlab.cli_web import web
+
+    return web(options)
 
 
 def _exit_code(rows: list[Any], count: int | None, deadline: float | None) -> int:

@@ -57,11 +57,14 @@ class PacketError(NetlabError, ValueError):
 
 
 class HTTPError(NetlabError):
-    """A message that HTTP does not allow; ``status_hint`` is what a server should answer."""
+    """A message that HTTP does not allow.
 
-    def __init__(self, message: str, status_hint: int = 400) -> None:
+    ``status_hint`` is what a server should answer, ``rule`` the section that says so (``RFC 9112 6.1``).
+    """
+
+    def __init__(self, message: str, status_hint: int = 400, rule: str = "") -> None:
         super().__init__(message)
-        self.status_hint = status_hint
+        self.status_hint, self.rule = status_hint, rule
 
 
 class LocalProtocolError(HTTPError):

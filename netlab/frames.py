@@ -107,6 +107,35 @@ SUMMARY: dict[str, str] = {
     "responders": "Int64",
 }
 
+EXCHANGES: dict[str, str] = {
+    "started_at": "time",
+    "client": "str",
+    "method": "str",
+    "target": "str",
+    "version": "str",
+    "status": "Int64",
+    "request_bytes": "Int64",
+    "response_bytes": "Int64",
+    "queue_ms": "float64",
+    "dns_ms": "float64",
+    "connect_ms": "float64",
+    "send_ms": "float64",
+    "wait_ms": "float64",
+    "receive_ms": "float64",
+    "total_ms": "float64",
+    "reused": "boolean",
+    "cache": "str",
+    "upstream": "str",
+    "upstream_ip": "str",
+    "error": "str",
+    "rule": "str",
+    "tunnel_up_bytes": "Int64",
+    "tunnel_down_bytes": "Int64",
+    "connection": "Int64",
+    "request": "Int64",
+    "network": "category",
+}
+
 PACKETS: dict[str, str] = {
     "time": "time",
     "at": "str",
@@ -255,7 +284,7 @@ def _column(pd: Any, values: list[Any], dtype: str) -> Any:
         return pd.Categorical.from_codes([codes[value] for value in values], list(categories), ordered=False)
     if dtype == "bytes":
         return pd.Series(values, dtype=object)
-    if dtype[0] == "I":
+    if dtype[0] == "I" or dtype == "boolean":
         return pd.array(values, dtype=dtype)
     if dtype == "float64":
         return pd.Series([nan if value is None else value for value in values], dtype=dtype)
@@ -334,7 +363,7 @@ def _summarise(group: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     arrived = [delay for delay in delays if delay is not None]
     known = [row for row in group if row["sent_at"] is not None]
     sent_at = [row["sent_at"] for row in known]
-    ends = [int((row["waited_ms"] if row["rtt_ms"] != row["rtt_ms"] else row["rtt_ms"]) * 1e6) for row in known]
+    ends = [_length_ns(row) for row in known]
     by_arrival = sorted(
         (start + length, row["sequence"])
         for start, length, row in zip(sent_at, ends, known, strict=True)
@@ -370,6 +399,12 @@ def _summarise(group: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "bad_checksum": sum("bad-checksum" in row["flags"].split() for row in group),
         "responders": len({row["responder"] for row in group if row["responder"]}),
     }
+
+
+def _length_ns(row: Mapping[str, Any]) -> int:
+    """How long a probe was in flight: its RTT, else how long it was waited for; 0 where neither is told (Atlas)."""
+    length = row["waited_ms"] if row["rtt_ms"] != row["rtt_ms"] else row["rtt_ms"]
+    return 0 if length != length else int(length * 1e6)
 
 
 def summary(frame: DataFrame, by_round: bool = True) -> DataFrame:

@@ -121,3 +121,8 @@ def test_rounds_are_summarised_one_by_one_or_all_together():
     assert frames.summary(frame)["round"].tolist() == [1, 2, 3, 4]
     together = frames.summary(frame, by_round=False)
     assert together[["round", "sent", "rtt_mean_ms"]].values.tolist() == [[0, 4, 2.5]]
+
+
+def test_a_star_of_unknown_length_does_not_spoil_the_summary():
+    frame = frames.probes([row(1), row(2, "timeout", float("nan"), waited_ms=float("nan"))])
+    assert frames.summary(frame)[["sent", "lost", "pipe"]].values.tolist() == [[2, 1, 1]]

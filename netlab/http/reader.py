@@ -1,0 +1,380 @@
+"""Bytes → events: the strict reader of HTTP/1.1 messages, for both directions (RFC 9112).
+
+The strategy:
+
+1. `feed` takes bytes as they come, cut anywhere; `next_event` gives the next event that is complete, or None: more is
+   needed. However the bytes are cut, the events are the same (only content may come in other pieces).
+2. After an `EndOfMessage` the reader pauses, so that a pipelined request waits until the one before is answered;
+   `next_message` goes on.
+3. An error is final. Nobody knows where the next message would begin, so nothing is ever resynchronised.
+4. The head is searched for its end only in what is new, every line and the whole have limits, and so have the sizes of
+   chunk lines and trailers: a hostile peer costs no more than `Limits` says.
+
+Refused although the RFC would let a lenient reader pass it: bare LF as a line end, folded lines, whitespace before the
+colon, control characters. Accepted although rare: empty lines before a request line (section 2.2), any token as a
+method, bytes from 0x80 in values, HTTP/1.2 (read as 1.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from netlab.errors import RemoteProtocolError
+from netlab.http import grammar
+from netlab.http.events import Data, EndOfMessage, Event, Field, Request, Response, Target
+from netlab.http.framing import NONE, Framing, framing
+
+CRLF, HEAD_END = b"\r\n", b"\r\n\r\n"
+TLS_HELLO = 0x16
+"""First byte of a TLS handshake record (RFC 8446 section 5.1): somebody speaks https to a plain port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of anything is taken."""
+
+    line: int = 8 * 1024
+    """Request line or status line, bytes."""
+    head: int = 32 * 1024
+    """Start line and fields, bytes; trailers the same."""
+    fields: int = 100
+    chunk_line: int = 256
+    extensions: int = 16 * 1024
+    """Bytes of chunk extensions in a message, all together."""
+
+
+class Reader:
+    """One direction of one connection.
+
+    Parameters
+    ----------
+    role
+        ``"server"`` reads requests, ``"client"`` responses.
+    limits
+        See `Limits`.
+    """
+
+    def __init__(self, role: Literal["server", "client"], limits: Limits | None = None) -> None:
+        self._role, self._limits = role, limits or Limits()
+        self._buffer = bytearray()
+        self._searched = 0
+        self._ended = False
+        self._state = "head"
+        self._framing: Framing = NONE
+        self._left = 0
+        self._extensions = 0
+        self._request_method = b""
+        self._fault: RemoteProtocolError | None = None
+        self.head_bytes = 0
+        """Of the current message."""
+
+    # -- in and out -------------------------------------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> None:
+        """Take what came in; ``b""``: the other side has closed."""
+        if data:
+            self._buffer += data
+        else:
+            self._ended = True
+
+    def next_event(self, request_method: bytes = b"") -> Event | None:
+        """Give the next event, or None when more bytes are needed, or when the message is complete.
+
+        ``request_method`` is, for a client, what the coming response answers.
+
+        Raises
+        ------
+        RemoteProtocolError
+            For whatever HTTP does not allow; every later call raises it again.
+        """
+        if self._fault:
+            raise self._fault
+        self._request_method = request_method or self._request_method
+        try:
+            return _STATES[self._state](self)
+        except RemoteProtocolError as fault:
+            self._fault = fault
+            raise
+
+    def next_message(self) -> None:
+        """Go on behind a complete message."""
+        if self._state == "done":
+            self._state, self._searched, self.head_bytes, self._extensions = "head", 0, 0, 0
+
+    @property
+    def framing(self) -> Framing:
+        """Of the current message."""
+        return self._framing
+
+    @property
+    def done(self) -> bool:
+        """Whether the current message is complete."""
+        return self._state == "done"
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing of a next message has come."""
+        return self._state == "head" and not self._buffer
+
+    @property
+    def ended(self) -> bool:
+        """Whether the other side has closed."""
+        return self._ended
+
+    def rest(self) -> bytes:
+        """Take what lies unread: the first bytes of a tunnel."""
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        return data
+
+    # -- the head ---------------------------------------------------------------------------------------------------
+
+    def _head(self) -> Event | None:
+        buffer = self._buffer
+        if self._role == "server":
+            while buffer[:2] == CRLF:  # RFC 9112 section 2.2: at least one empty line is to be ignored
+                del buffer[:2]
+                self._searched = 0
+        if buffer and buffer[0] <= 0x20 and buffer[:1] != b"\r":
+            what = "this looks like TLS, and the port speaks plain HTTP" if buffer[0] == TLS_HELLO else "no start line"
+            raise RemoteProtocolError(what, 400, "RFC 9112 2.2")
+        end = buffer.find(HEAD_END, max(0, self._searched - len(HEAD_END) + 1))
+        self._check_size(end)
+        if end < 0:
+            self._searched = len(buffer)
+            if self._ended and buffer:
+                raise RemoteProtocolError("the connection ended inside a head", 400, "RFC 9112 8")
+            return None
+        head = bytes(buffer[:end])
+        del buffer[: end + len(HEAD_END)]
+        self.head_bytes = end + len(HEAD_END)
+        start, *lines = head.split(CRLF)
+        fields = self._fields(lines)
+        message = request(start, fields) if self._role == "server" else response(start, fields)
+        self._framing = framing(message, self._request_method)
+        self._left = self._framing.length
+        self._state = {"none": "end", "length": "length", "chunked": "size", "close": "close", "tunnel": "tunnel"}[
+            self._framing.kind
+        ]
+        return message
+
+    def _check_size(self, end: int) -> None:
+        limits, buffer = self._limits, self._buffer
+        line = buffer.find(CRLF, 0, limits.line + 2)
+        if line < 0 and len(buffer) > limits.line:
+            status = 414 if self._role == "server" else 400
+            raise RemoteProtocolError(f"the first line is longer than {limits.line} bytes", status, "RFC 9112 3")
+        if end > limits.head or (end < 0 and len(buffer) > limits.head):
+            raise RemoteProtocolError(f"the head is longer than {limits.head} bytes", 431, "RFC 6585 5")
+        if end < 0 and b"\n" in buffer and not _only_crlf(buffer):
+            raise RemoteProtocolError("a line ends in a bare LF", 400, "RFC 9112 2.2")
+
+    def _fields(self, lines: Sequence[bytes]) -> list[Field]:
+        if len(lines) > self._limits.fields:
+            raise RemoteProtocolError(f"more than {self._limits.fields} fields", 431, "RFC 6585 5")
+        return [field_line(line) for line in lines]
+
+    # -- the content ------------------------------------------------------------------------------------------------
+
+    def _length(self) -> Event | None:
+        if self._left == 0:
+            return self._end()
+        return self._data()
+
+    def _data(self) -> Data | None:
+        if not self._buffer:
+            if self._ended:
+                raise RemoteProtocolError("the connection ended inside the content", 400, "RFC 9112 8")
+            return None
+        piece = bytes(self._buffer[: self._left])
+        del self._buffer[: self._left]
+        self._left -= len(piece)
+        return Data(piece)
+
+    def took(self, count: int) -> None:
+        """Say that ``count`` bytes of content went past the reader (splice, sendfile)."""
+        self._left -= count
+
+    @property
+    def left(self) -> int:
+        """Bytes of this content, or of this chunk, that are still to come and not in the buffer."""
+        return self._left if not self._buffer else 0
+
+    def _close(self) -> Event | None:
+        if self._buffer:
+            data = bytes(self._buffer)
+            self._buffer.clear()
+            return Data(data)
+        return self._end() if self._ended else None
+
+    def _size(self) -> Event | None:
+        line = self._line(self._limits.chunk_line)
+        if line is None:
+            return None
+        match = grammar.CHUNK_LINE.fullmatch(line)
+        if not match:
+            raise RemoteProtocolError(f"chunk size {line[:40]!r}", 400, "RFC 9112 7.1")
+        self._extensions += len(match[2])
+        if self._extensions > self._limits.extensions:
+            raise RemoteProtocolError("too many chunk extensions", 400, "RFC 9112 7.1.1")
+        self._left = int(match[1], 16)
+        self._state = "chunk" if self._left else "trailers"
+        return _STATES[self._state](self)
+
+    def _chunk(self) -> Event | None:
+        if self._left:
+            return self._data()
+        if len(self._buffer) < 2 and not self._ended:
+            if self._buffer and self._buffer[:1] != b"\r":
+                raise RemoteProtocolError("no CRLF behind a chunk", 400, "RFC 9112 7.1")
+            return None
+        if self._buffer[:2] != CRLF:
+            raise RemoteProtocolError("no CRLF behind a chunk", 400, "RFC 9112 7.1")
+        del self._buffer[:2]
+        self._state = "size"
+        return self._size()
+
+    def _trailers(self) -> Event | None:
+        if self._buffer[:2] == CRLF:
+            del self._buffer[:2]
+            return self._end()
+        end = self._buffer.find(HEAD_END)
+        if end > self._limits.head or (end < 0 and len(self._buffer) > self._limits.head):
+            raise RemoteProtocolError(f"trailers longer than {self._limits.head} bytes", 431, "RFC 6585 5")
+        if end < 0:
+            if self._ended:
+                raise RemoteProtocolError("the connection ended inside the trailers", 400, "RFC 9112 8")
+            if b"\n" in self._buffer and not _only_crlf(self._buffer):
+                raise RemoteProtocolError("a line ends in a bare LF", 400, "RFC 9112 2.2")
+            return None
+        lines = bytes(self._buffer[:end]).split(CRLF)
+        del self._buffer[: end + len(HEAD_END)]
+        return self._end(self._fields(lines))
+
+    def _line(self, limit: int) -> bytes | None:
+        end = self._buffer.find(CRLF, 0, limit + 2)
+        if end < 0:
+            if len(self._buffer) > limit:
+                raise RemoteProtocolError(f"a chunk line is longer than {limit} bytes", 400, "RFC 9112 7.1.1")
+            if self._ended:
+                raise RemoteProtocolError("the connection ended inside the content", 400, "RFC 9112 8")
+            if b"\n" in self._buffer:
+                raise RemoteProtocolError("a line ends in a bare LF", 400, "RFC 9112 2.2")
+            return None
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 2]
+        return line
+
+    def _end(self, trailers: Sequence[Field] = ()) -> EndOfMessage:
+        self._state = "done"
+        return EndOfMessage(tuple(trailers))
+
+    def _pause(self) -> Event | None:
+        return None
+
+
+_STATES = {
+    "head": Reader._head,
+    "end": Reader._end,
+    "length": Reader._length,
+    "size": Reader._size,
+    "chunk": Reader._chunk,
+    "trailers": Reader._trailers,
+    "close": Reader._close,
+    "tunnel": Reader._pause,
+    "done": Reader._pause,
+}
+
+
+def _only_crlf(data: bytearray) -> bool:
+    return data.count(b"\n") == data.count(CRLF)
+
+
+# -- lines ----------------------------------------------------------------------------------------------------------
+
+
+def request(line: bytes, fields: list[Field]) -> Request:
+    """Read a request line; its fields are checked for what every request must have."""
+    match = grammar.REQUEST_LINE.fullmatch(line)
+    if not match:
+        raise RemoteProtocolError(f"request line {line[:60]!r}", 400, "RFC 9112 3")
+    method, target = match[1], match[2]
+    version = http_version(match[3])
+    parts = request_target(method, target)
+    made = Request(method, target, parts, version, fields)
+    _check_host(made)
+    return made
+
+
+def response(line: bytes, fields: list[Field]) -> Response:
+    """Read a status line."""
+    match = grammar.STATUS_LINE.fullmatch(line)
+    if not match:
+        raise RemoteProtocolError(f"status line {line[:60]!r}", 502, "RFC 9112 4")
+    return Response(int(match[2]), match[3] or b"", http_version(match[1]), fields)
+
+
+def http_version(text: bytes) -> tuple[int, int]:
+    """Read a version; a minor one that we do not know is the highest that we know (RFC 9110 section 2.5)."""
+    match = grammar.VERSION.fullmatch(text)
+    if not match or match[1] != b"1":
+        raise RemoteProtocolError(f"version {text[:20]!r}: this is HTTP/1.1", 505, "RFC 9110 15.6.6")
+    return (1, min(1, int(match[2])))
+
+
+def request_target(method: bytes, target: bytes) -> Target:
+    """Tell which of the four forms a target has, and take it apart (RFC 9112 section 3.2)."""
+    if method == b"CONNECT":
+        match = grammar.AUTHORITY_FORM.fullmatch(target)
+        if not match:
+            raise RemoteProtocolError(f"CONNECT wants host:port, not {target[:60]!r}", 400, "RFC 9112 3.2.3")
+        return Target("authority", b"", match[1], _port(match[2]), b"")
+    if target == b"*":
+        if method != b"OPTIONS":
+            raise RemoteProtocolError("the target * goes with OPTIONS only", 400, "RFC 9112 3.2.4")
+        return Target("asterisk", b"", b"", None, b"*")
+    if grammar.ORIGIN_FORM.fullmatch(target):
+        return Target("origin", b"", b"", None, target)
+    match = grammar.ABSOLUTE_FORM.fullmatch(target)
+    if not match:
+        raise RemoteProtocolError(f"target {target[:60]!r} has none of the four forms", 400, "RFC 9112 3.2")
+    authority = grammar.AUTHORITY.fullmatch(match[2])
+    if not authority:
+        raise RemoteProtocolError(f"{match[2][:60]!r} is no host", 400, "RFC 9110 4.2")
+    path = match[3] or b"/"
+    path = b"/" + path if path[:1] == b"?" else path
+    return Target("absolute", match[1].lower(), authority[1].lower(), _port(authority[2]), path)
+
+
+def _port(digits: bytes | None) -> int | None:
+    if not digits:
+        return None
+    port = int(digits)
+    if not 0 < port < 65_536:
+        raise RemoteProtocolError(f"there is no port {port}", 400, "RFC 9110 4.2")
+    return port
+
+
+def _check_host(message: Request) -> None:
+    hosts = message.all(b"host")
+    if len(hosts) > 1 or (not hosts and message.version >= (1, 1)):
+        raise RemoteProtocolError("a request has exactly one Host field", 400, "RFC 9112 3.2")
+    if hosts and hosts[0] and not grammar.AUTHORITY.fullmatch(hosts[0]):
+        raise RemoteProtocolError(f"Host {hosts[0][:60]!r} is no host", 400, "RFC 9112 3.2")
+
+
+def field_line(line: bytes) -> Field:
+    """Read one field line."""
+    match = grammar.FIELD_LINE.fullmatch(line)
+    if match:
+        return match[1], match[2]
+    if line[:1] in (b" ", b"\t"):
+        raise RemoteProtocolError("a folded field line", 400, "RFC 9112 5.2")
+    if b"\n" in line or b"\r" in line:
+        raise RemoteProtocolError("a bare CR or LF in a field", 400, "RFC 9112 2.2")
+    name = line.partition(b":")[0]
+    if name != name.rstrip(b" \t"):
+        raise RemoteProtocolError("whitespace before the colon of a field", 400, "RFC 9112 5.1")
+    raise RemoteProtocolError(f"field line {line[:60]!r}", 400, "RFC 9112 5")

@@ -1,0 +1,55 @@
+"""Values → bytes: the one place where a field is written, so that nothing can be put into a message from outside.
+
+A value that holds CR, LF or NUL could end its line early and begin another field, or another response (response
+splitting). So every name and value is checked here against the grammar, whoever it comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from netlab.errors import LocalProtocolError
+from netlab.http import grammar
+from netlab.http.events import Field, Version
+
+REASONS = {int(status): status.phrase.encode("ascii") for status in HTTPStatus}
+
+
+def response_head(
+    status: int, fields: Iterable[Field], version: Version = (1, 1), reason: bytes | None = None
+) -> bytes:
+    """Give status line and fields of a response."""
+    if reason is None:
+        reason = REASONS.get(status, b"")
+    if not 100 <= status <= 599 or not grammar.STATUS_LINE.fullmatch(b"HTTP/1.1 %d %s" % (status, reason)):
+        raise LocalProtocolError(f"status {status} {reason!r} cannot be written", 500)
+    return b"HTTP/%d.%d %d %s\r\n%s\r\n" % (*version, status, reason, field_lines(fields))
+
+
+def request_head(method: bytes, target: bytes, fields: Iterable[Field], version: Version = (1, 1)) -> bytes:
+    """Give request line and fields of a request."""
+    line = b"%s %s HTTP/%d.%d" % (method, target, *version)
+    if not grammar.REQUEST_LINE.fullmatch(line):
+        raise LocalProtocolError(f"request line {line[:60]!r} cannot be written", 500)
+    return b"%s\r\n%s\r\n" % (line, field_lines(fields))
+
+
+def field_lines(fields: Iterable[Field]) -> bytes:
+    """Give field lines, each with its CRLF; raises LocalProtocolError for what no field may hold."""
+    lines = []
+    for name, value in fields:
+        if not grammar.FIELD_NAME.fullmatch(name) or not grammar.FIELD_VALUE.fullmatch(value):
+            raise LocalProtocolError(f"field {name[:40]!r}: {value[:60]!r} cannot be written", 500)
+        lines.append(b"%s: %s\r\n" % (name, value))
+    return b"".join(lines)
+
+
+def chunk(data: bytes) -> bytes:
+    """Give one chunk; ``b""`` gives nothing, because an empty chunk would end the message."""
+    return b"%x\r\n%s\r\n" % (len(data), data) if data else b""
+
+
+def last_chunk(trailers: Iterable[Field] = ()) -> bytes:
+    """Give the end of a chunked message."""
+    return b"0\r\n%s\r\n" % field_lines(trailers)

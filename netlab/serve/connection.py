@@ -1,0 +1,97 @@
+"""What a handler sees of a connection: a few things to wait for, and nothing of sockets.
+
+A handler is a generator that reads from top to bottom::
+
+    def echo(connection):
+        while data := (yield from connection.receive()):
+            yield from connection.send(data)
+
+Each ``yield from`` hands a small request to the driver, which carries on with somebody else until it is done. A
+driver sends back the answer, or throws `Late` when the connection's deadline passes, or `Gone` when the other side is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, NamedTuple, Protocol
+
+SECOND = 1_000_000_000
+
+
+class Late(Exception):
+    """The connection's deadline has passed."""
+
+
+class Gone(Exception):
+    """The other side reset the connection, or reads nothing any more."""
+
+
+class Receive(NamedTuple):
+    """Wait for bytes, at most so many; the answer is ``b""`` when the other side has closed."""
+
+    limit: int
+
+
+class Send(NamedTuple):
+    """Send all of these bytes. ``more``: others follow at once."""
+
+    data: bytes
+    more: bool = False
+
+
+class SendFile(NamedTuple):
+    """Send a part of an open file; the answer is how many bytes there were, fewer than ``length`` if it shrank."""
+
+    descriptor: int
+    offset: int
+    length: int
+
+
+class HalfClose(NamedTuple):
+    """Say that nothing more will be sent."""
+
+
+Wanted = Receive | Send | SendFile | HalfClose
+Handler = Generator[Wanted, Any, None]
+
+
+class Driver(Protocol):
+    def now(self) -> int:
+        """Monotonic ns."""
+
+
+class Connection:
+    """One accepted connection."""
+
+    def __init__(self, driver: Driver, number: int, client: str, server: str) -> None:
+        self._driver = driver
+        self.number = number
+        """1, 2, 3 … in the order of arrival."""
+        self.client, self.server = client, server
+        self.deadline: int | None = None
+        """Absolute ns; a driver throws `Late` into the handler when it passes."""
+        self.idle = False
+        """Between two requests: a server that stops may close it at once."""
+        self.stopping = False
+        """The server stops: this answer shall be the last."""
+
+    def now(self) -> int:
+        return self._driver.now()
+
+    def within(self, seconds: float) -> None:
+        """Set the deadline so many seconds from now."""
+        self.deadline = self._driver.now() + int(seconds * SECOND)
+
+    def receive(self, limit: int = 65_536) -> Generator[Wanted, Any, bytes]:
+        data: bytes = yield Receive(limit)
+        return data
+
+    def send(self, data: bytes, more: bool = False) -> Generator[Wanted, Any, None]:
+        yield Send(data, more)
+
+    def send_file(self, descriptor: int, offset: int, length: int) -> Generator[Wanted, Any, int]:
+        sent: int = yield SendFile(descriptor, offset, length)
+        return sent
+
+    def half_close(self) -> Generator[Wanted, Any, None]:
+        yield HalfClose()

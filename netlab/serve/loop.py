@@ -1,0 +1,324 @@
+"""One thread, one selector, a generator per connection: the driver for real sockets.
+
+The strategy:
+
+1. Every connection has a handler (see ``connection.py``) that waits for one thing at a time. The loop asks the selector
+   who can go on, does that one system call, and lets the handler run until it waits again.
+2. What can be done at once is done at once: only a call that would block goes to the selector.
+3. *Fair*: a connection gets `TURN` such steps in a row, and a file goes out in slices; then it stands in line again.
+4. *Deadlines are absolute*. A peer that sends a byte now and then moves none. They stand in a heap; an entry that
+   was moved meanwhile is put back when it comes up, so that setting a deadline costs nothing.
+5. Nothing here sleeps or blocks; `stop` wakes the selector through a pair of sockets.
+
+An exception in a handler ends that connection and nothing else.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import os
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from netlab.serve.connection import Connection, Gone, HalfClose, Handler, Late, Receive, Send, SendFile, Wanted
+
+TURN = 16
+"""Steps of one connection before the others have theirs."""
+SLICE = 1 << 20
+"""Bytes of a file in one system call."""
+ACCEPTED_AT_ONCE = 64
+PAUSE = 50_000_000
+"""ns without accepting, when the process has no descriptors left."""
+NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+Accept = Callable[[Connection], Handler]
+
+
+class Peer:
+    """A connection, its socket, its handler, and what the handler waits for."""
+
+    __slots__ = ("connection", "done", "events", "handler", "heap_at", "socket", "wanted")
+
+    def __init__(self, sock: socket.socket, connection: Connection, handler: Handler) -> None:
+        self.socket, self.connection, self.handler = sock, connection, handler
+        self.wanted: Wanted | None = None
+        self.done = 0
+        self.events = 0
+        self.heap_at: int | None = None
+
+
+class Loop:
+    """See the module. ``run`` blocks until `stop`; everything else is called in its thread, but for `stop`."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._wake, self._woken = socket.socketpair()
+        for end in (self._wake, self._woken):
+            end.setblocking(False)
+        self._selector.register(self._woken, READ, None)
+        self._listeners: list[tuple[socket.socket, Accept]] = []
+        self._accepting = False
+        self._resume_at: int | None = None
+        self._peers: set[Peer] = set()
+        self._ready: deque[tuple[Peer, Any]] = deque()
+        self._heap: list[tuple[int, int, Peer]] = []
+        self._count = 0
+        self._settling: deque[threading.Event] = deque()
+        self._grace: float | None = None
+        self._stop_at: int | None = None
+        self.on_fault: Callable[[Connection, Exception], None] = _ignore
+        """Told of an exception that a handler let out; its connection is closed already."""
+
+    def now(self) -> int:
+        return time.monotonic_ns()
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._peers)
+
+    def listen(self, listener: socket.socket, accept: Accept) -> None:
+        """Serve what comes in at a listening socket; ``accept`` makes the handler of each connection."""
+        listener.setblocking(False)
+        self._listeners.append((listener, accept))
+
+    # -- from outside -----------------------------------------------------------------------------------------------
+
+    def stop(self, grace: float = 3.0) -> None:
+        """End `run`: accept nobody, let answers be finished for ``grace`` seconds, then close. From any thread."""
+        self._grace = grace
+        try:
+            self._wake.send(b"\0")
+        except OSError:
+            pass  # it is awake, or has ended
+
+    def settle(self, patience: float = 1.0) -> None:
+        """Wait until the loop has finished what it was doing: what a client has seen is then in the log."""
+        done = threading.Event()
+        self._settling.append(done)
+        try:
+            self._wake.send(b"\0")
+        except OSError:
+            return  # it has ended
+        done.wait(patience)
+
+    # -- the loop ---------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        try:
+            self._accept_again()
+            while self._stop_at is None or (self._peers and self.now() < self._stop_at):
+                for key, _ in self._selector.select(self._patience()):
+                    if key.data is None:
+                        self._drain_wake()
+                    elif isinstance(key.data, Peer):
+                        self._ready.append((key.data, None))
+                    else:
+                        self._accept(key.fileobj, key.data)  # type: ignore[arg-type]
+                self._expire()
+                for _ in range(len(self._ready)):
+                    peer, answer = self._ready.popleft()
+                    self._step(peer, answer)
+                while self._settling:
+                    self._settling.popleft().set()
+                if self._grace is not None and self._stop_at is None:
+                    self._begin_to_stop()
+        finally:
+            self._close_all()
+
+    def _patience(self) -> float | None:
+        if self._ready:
+            return 0.0
+        times = [self._heap[0][0]] if self._heap else []
+        times += [at for at in (self._resume_at, self._stop_at) if at is not None]
+        return max(0, min(times) - self.now()) / 1e9 if times else None
+
+    def _drain_wake(self) -> None:
+        try:
+            while self._woken.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+
+    def _begin_to_stop(self) -> None:
+        self._stop_accepting()
+        self._stop_at = self.now() + int((self._grace or 0.0) * 1e9)
+        for peer in list(self._peers):
+            peer.connection.stopping = True
+            if peer.connection.idle:
+                self._close(peer)
+
+    # -- accepting --------------------------------------------------------------------------------------------------
+
+    def _accept_again(self) -> None:
+        self._resume_at = None
+        if not self._accepting:
+            self._accepting = True
+            for listener, accept in self._listeners:
+                self._selector.register(listener, READ, accept)
+
+    def _stop_accepting(self) -> None:
+        if self._accepting:
+            self._accepting = False
+            for listener, _ in self._listeners:
+                self._selector.unregister(listener)
+
+    def _accept(self, listener: socket.socket, accept: Accept) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                sock, address = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in NO_DESCRIPTORS:  # a busy loop would be the alternative
+                    self._stop_accepting()
+                    self._resume_at = self.now() + PAUSE
+                    return
+                continue  # that one gave up while it waited
+            self._open(sock, address, accept)
+
+    def _open(self, sock: socket.socket, address: Any, accept: Accept) -> None:
+        sock.setblocking(False)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            server = _text(sock.getsockname())
+        except OSError:
+            sock.close()
+            return
+        self._count += 1
+        connection = Connection(self, self._count, _text(address), server)
+        peer = Peer(sock, connection, accept(connection))
+        self._peers.add(peer)
+        self._step(peer, None, begin=True)
+
+    # -- one connection ---------------------------------------------------------------------------------------------
+
+    def _step(self, peer: Peer, answer: Any, begin: bool = False) -> None:
+        """Go on with a connection until it has to wait, or has had its turn."""
+        if peer not in self._peers:
+            return
+        try:
+            if begin or peer.wanted is None:
+                peer.wanted, peer.done = peer.handler.send(answer), 0
+            for _ in range(TURN):
+                try:
+                    result = self._try(peer)
+                except BlockingIOError:
+                    self._wait(peer, READ if isinstance(peer.wanted, Receive) else WRITE)
+                    return
+                if result is None:
+                    continue  # a part of it is done
+                peer.wanted, peer.done = peer.handler.send(result), 0
+            self._wait(peer, 0)
+            self._ready.append((peer, None))
+        except StopIteration:
+            self._close(peer)
+        except OSError:
+            self._throw(peer, Gone())
+        except Exception as fault:
+            self._close(peer)
+            self.on_fault(peer.connection, fault)
+
+    def _try(self, peer: Peer) -> Any:
+        """Do what the handler waits for: its answer, or None when there is more to do. Raises BlockingIOError."""
+        wanted, sock = peer.wanted, peer.socket
+        if isinstance(wanted, Receive):
+            return sock.recv(wanted.limit)
+        if isinstance(wanted, Send):
+            flags = getattr(socket, "MSG_MORE", 0) if wanted.more else 0
+            peer.done += sock.send(memoryview(wanted.data)[peer.done :] if peer.done else wanted.data, flags)
+            return True if peer.done >= len(wanted.data) else None
+        if isinstance(wanted, SendFile):
+            return self._send_slice(peer, wanted)
+        assert isinstance(wanted, HalfClose)
+        sock.shutdown(socket.SHUT_WR)
+        return True
+
+    def _send_slice(self, peer: Peer, wanted: SendFile) -> int | None:
+        left = wanted.length - peer.done
+        if left <= 0:
+            return peer.done
+        offset = wanted.offset + peer.done
+        if hasattr(os, "sendfile"):
+            sent = os.sendfile(peer.socket.fileno(), wanted.descriptor, offset, min(left, SLICE))
+        else:
+            data = os.pread(wanted.descriptor, min(left, 65_536), offset)
+            sent = peer.socket.send(data) if data else 0
+        peer.done += sent
+        return peer.done if sent == 0 or peer.done >= wanted.length else None
+
+    def _wait(self, peer: Peer, events: int) -> None:
+        if events and events != peer.events:
+            if peer.events:
+                self._selector.modify(peer.socket, events, peer)
+            else:
+                self._selector.register(peer.socket, events, peer)
+            peer.events = events
+        deadline = peer.connection.deadline
+        if deadline is not None and (peer.heap_at is None or deadline < peer.heap_at):
+            peer.heap_at = deadline
+            heapq.heappush(self._heap, (deadline, id(peer), peer))
+
+    def _expire(self) -> None:
+        now = self.now()
+        if self._resume_at is not None and self._resume_at <= now and self._stop_at is None:
+            self._accept_again()
+        while self._heap and self._heap[0][0] <= now:
+            at, _, peer = heapq.heappop(self._heap)
+            if peer not in self._peers or at != peer.heap_at:
+                continue
+            peer.heap_at = None
+            deadline = peer.connection.deadline
+            if deadline is None:
+                continue
+            if deadline <= now:
+                peer.connection.deadline = None
+                self._throw(peer, Late())
+            else:
+                self._wait(peer, 0)
+
+    def _throw(self, peer: Peer, error: Exception) -> None:
+        if peer not in self._peers:
+            return
+        try:
+            peer.wanted, peer.done = peer.handler.throw(error), 0
+        except (StopIteration, Late, Gone):
+            self._close(peer)
+        else:
+            self._ready.append((peer, None))
+            self._wait(peer, 0)
+
+    def _close(self, peer: Peer) -> None:
+        self._peers.discard(peer)
+        if peer.events:
+            self._selector.unregister(peer.socket)
+            peer.events = 0
+        peer.handler.close()
+        peer.socket.close()
+
+    def _close_all(self) -> None:
+        self._stop_accepting()
+        for peer in list(self._peers):
+            self._close(peer)
+        for listener, _ in self._listeners:
+            listener.close()
+        self._selector.close()
+        self._wake.close()
+        self._woken.close()
+
+
+def _ignore(connection: Connection, fault: Exception) -> None:
+    """Nobody asked to be told."""
+
+
+def _text(address: Any) -> str:
+    """``192.0.2.1:80`` or ``[2001:db8::1]:80``."""
+    if not isinstance(address, tuple):
+        return str(address or "unix")
+    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"

@@ -1,0 +1,219 @@
+"""The reader: what it makes of good bytes however they are cut, and which bad ones it refuses, with which rule."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netlab.errors import RemoteProtocolError
+from netlab.http import Data, EndOfMessage, Limits, Reader, Request, Response
+
+GET = b"GET /a?b=c HTTP/1.1\r\nHost: www.example\r\nX: one\r\nx: two \r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
+CHUNKED = (
+    b"PUT /f HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n"
+    b'5;name="v;\\""\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: t\r\n\r\n'
+)
+
+
+def read(data, role="server", method=b"", cuts=(), end=False, limits=None):
+    """All events of all messages in ``data``, fed in pieces; content that comes in a row is put together."""
+    reader = Reader(role, limits)
+    events = []
+    places = [0, *sorted(cuts), len(data)]
+    pieces = [data[a:b] for a, b in pairwise(places)]
+    for piece in [*filter(None, pieces), *([b""] if end else [])]:
+        reader.feed(piece)
+        while (event := reader.next_event(method)) is not None:
+            if isinstance(event, Data) and events and isinstance(events[-1], Data):
+                event = Data(events.pop().data + event.data)
+            events.append(event)
+            if isinstance(event, EndOfMessage):
+                reader.next_message()
+    return events
+
+
+def test_a_request_keeps_its_fields_in_order_and_doubled():
+    request, end = read(GET)
+    assert isinstance(request, Request) and end == EndOfMessage()
+    assert (request.method, request.target, request.version) == (b"GET", b"/a?b=c", (1, 1))
+    assert request.fields == [(b"Host", b"www.example"), (b"X", b"one"), (b"x", b"two")]
+    assert request.all(b"x") == [b"one", b"two"] and request.get(b"host") == b"www.example"
+
+
+def test_content_by_length_and_in_chunks():
+    assert read(POST)[1:] == [Data(b"hello"), EndOfMessage()]
+    assert read(CHUNKED)[1:] == [Data(b"hello world"), EndOfMessage(((b"Trailer", b"t"),))]
+
+
+def test_pipelined_requests_wait_for_next_message():
+    reader = Reader("server")
+    reader.feed(GET + POST)
+    assert isinstance(reader.next_event(), Request) and isinstance(reader.next_event(), EndOfMessage)
+    assert reader.next_event() is None and reader.done
+    reader.next_message()
+    assert reader.next_event().method == b"POST"
+
+
+@given(cuts=st.lists(st.integers(0, len(GET + CHUNKED + POST)), max_size=12))
+def test_however_it_is_cut_the_events_are_the_same(cuts):
+    data = GET + CHUNKED + b"\r\n" + POST
+    assert read(data, cuts=cuts) == read(data)
+
+
+def test_cut_at_every_place():
+    for place in range(len(CHUNKED)):
+        assert read(CHUNKED, cuts=[place]) == read(CHUNKED)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_events_or_a_protocol_error(data):
+    for role in ("server", "client"):
+        try:
+            read(data, role, end=True)
+        except RemoteProtocolError as error:
+            assert error.status_hint >= 400
+
+
+@given(place=st.integers(0, len(CHUNKED) - 1), byte=st.integers(0, 255))
+def test_one_changed_byte_gives_events_or_a_protocol_error(place, byte):
+    data = CHUNKED[:place] + bytes([byte]) + CHUNKED[place + 1 :]
+    try:
+        read(data, end=True)
+    except RemoteProtocolError as error:
+        assert error.status_hint in (400, 414, 431, 501, 505)
+
+
+HOST = b"\r\nHost: h\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "rule"),
+    [
+        (b"GET / HTTP/1.1\nHost: h\n\n", 400, "RFC 9112 2.2"),
+        (b"GET / HTTP/1.1\r\nHost: h\r\n X: folded\r\n\r\n", 400, "RFC 9112 5.2"),
+        (b"GET / HTTP/1.1\r\nHost : h\r\n\r\n", 400, "RFC 9112 5.1"),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n", 400, "RFC 9112 5"),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nX: a\rb\r\n\r\n", 400, "RFC 9112 2.2"),
+        (b"GET  / HTTP/1.1" + HOST + b"\r\n", 400, "RFC 9112 3"),
+        (b"GET /" + HOST + b"\r\n", 400, "RFC 9112 3"),
+        (b"GET / HTTP/2.0" + HOST + b"\r\n", 505, "RFC 9110 15.6.6"),
+        (b"GET dir HTTP/1.1" + HOST + b"\r\n", 400, "RFC 9112 3.2"),
+        (b"GET /a#b HTTP/1.1" + HOST + b"\r\n", 400, "RFC 9112 3.2"),
+        (b"GET * HTTP/1.1" + HOST + b"\r\n", 400, "RFC 9112 3.2.4"),
+        (b"CONNECT / HTTP/1.1" + HOST + b"\r\n", 400, "RFC 9112 3.2.3"),
+        (b"CONNECT h:99999 HTTP/1.1" + HOST + b"\r\n", 400, "RFC 9110 4.2"),
+        (b"GET http://u@h/ HTTP/1.1" + HOST + b"\r\n", 400, "RFC 9110 4.2"),
+        (b"GET / HTTP/1.1\r\n\r\n", 400, "RFC 9112 3.2"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400, "RFC 9112 3.2"),
+        (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "RFC 9112 3.2"),
+        (b"POST / HTTP/1.1" + HOST + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\n", 400, "RFC 9112 6.3"),
+        (b"POST / HTTP/1.1" + HOST + b"Content-Length: 3, 3\r\n\r\n", 400, "RFC 9110 8.6"),
+        (b"POST / HTTP/1.1" + HOST + b"Content-Length: +3\r\n\r\n", 400, "RFC 9110 8.6"),
+        (b"POST / HTTP/1.1" + HOST + b"Content-Length: 1_0\r\n\r\n", 400, "RFC 9110 8.6"),
+        (b"POST / HTTP/1.1" + HOST + b"Content-Length: 1234567890123456789\r\n\r\n", 400, "RFC 9110 8.6"),
+        (b"POST / HTTP/1.1" + HOST + b"Content-Length:\r\n\r\n", 400, "RFC 9110 8.6"),
+        (b"POST / HTTP/1.1" + HOST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "RFC 9112 6.1"),
+        (b"POST / HTTP/1.0" + HOST + b"Transfer-Encoding: chunked\r\n\r\n", 400, "RFC 9112 6.1"),
+        (b"POST / HTTP/1.1" + HOST + b"Transfer-Encoding: chunked,\r\n\r\n", 400, "RFC 9112 6.1"),
+        (b"POST / HTTP/1.1" + HOST + b"Transfer-Encoding: xchunked\r\n\r\n", 400, "RFC 9112 6.1"),
+        (b"POST / HTTP/1.1" + HOST + b"Transfer-Encoding: chunked, gzip\r\n\r\n", 400, "RFC 9112 6.1"),
+        (b"POST / HTTP/1.1" + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 501, "RFC 9112 6.1"),
+        (CHUNKED.replace(b"5;", b"5 ;"), 400, "RFC 9112 7.1"),
+        (CHUNKED.replace(b"6\r\n", b"0x6\r\n"), 400, "RFC 9112 7.1"),
+        (CHUNKED.replace(b"6\r\n", b"\r\n"), 400, "RFC 9112 7.1"),
+        (CHUNKED.replace(b"6\r\n", b"00000000000000006\r\n"), 400, "RFC 9112 7.1"),
+        (CHUNKED.replace(b"6\r\n", b"5\r\n"), 400, "RFC 9112 7.1"),
+        (CHUNKED.replace(b"6\r\n", b"6\n"), 400, "RFC 9112 7.1"),
+        (b"\x16\x03\x01\x02\x00\x01\x00", 400, "RFC 9112 2.2"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(data, status, rule):
+    with pytest.raises(RemoteProtocolError) as caught:
+        read(data)
+    assert (caught.value.status_hint, caught.value.rule) == (status, rule)
+
+
+def test_an_error_is_final():
+    reader = Reader("server")
+    reader.feed(b"nonsense\r\n\r\n" + GET)
+    for _ in range(3):
+        with pytest.raises(RemoteProtocolError):
+            reader.next_event()
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"GET /" + b"a" * 9000, 414),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 40_000, 431),
+        (b"GET / HTTP/1.1\r\nHost: h\r\n" + b"X: a\r\n" * 100 + b"\r\n", 431),
+        (CHUNKED.replace(b"6\r\n", b"6;" + b"a" * 300 + b"\r\n"), 400),
+        (CHUNKED.replace(b"Trailer: t", b"Trailer: " + b"t" * 40_000), 431),
+    ],
+)
+def test_limits(data, status):
+    with pytest.raises(RemoteProtocolError) as caught:
+        read(data)
+    assert caught.value.status_hint == status
+
+
+def test_chunk_extensions_are_limited_all_together():
+    chunks = b"1;aaaa=bbbb\r\nx\r\n" * 10
+    with pytest.raises(RemoteProtocolError, match="extensions"):
+        read(CHUNKED.partition(b"5;")[0] + chunks, limits=Limits(extensions=50))
+
+
+@pytest.mark.parametrize("data", [GET[:20], POST[:-2], CHUNKED[:-3], CHUNKED[:70]])
+def test_an_end_in_the_middle_is_an_error(data):
+    with pytest.raises(RemoteProtocolError, match="ended inside"):
+        read(data, end=True)
+
+
+def test_http_1_2_is_read_as_1_1_and_1_0_needs_no_host():
+    assert read(b"GET / HTTP/1.2\r\nHost: h\r\n\r\n")[0].version == (1, 1)
+    assert read(b"get / HTTP/1.0\r\n\r\n")[0].method == b"get"
+
+
+@pytest.mark.parametrize(
+    ("target", "method", "parts"),
+    [
+        (b"/a/b?c", b"GET", ("origin", b"", b"", None, b"/a/b?c")),
+        (b"http://Www.Example:8080/x", b"GET", ("absolute", b"http", b"www.example", 8080, b"/x")),
+        (b"http://[2001:db8::1]?q", b"GET", ("absolute", b"http", b"[2001:db8::1]", None, b"/?q")),
+        (b"h:443", b"CONNECT", ("authority", b"", b"h", 443, b"")),
+        (b"*", b"OPTIONS", ("asterisk", b"", b"", None, b"*")),
+    ],
+)
+def test_the_four_forms_of_a_target(target, method, parts):
+    assert read(method + b" " + target + b" HTTP/1.1\r\nHost: h\r\n\r\n")[0].parts == parts
+
+
+# -- responses ----------------------------------------------------------------------------------------------------
+
+
+def test_a_response_without_length_lasts_until_the_end():
+    events = read(b"HTTP/1.1 200 OK\r\n\r\nhello", "client", b"GET", end=True)
+    assert isinstance(events[0], Response) and events[1:] == [Data(b"hello"), EndOfMessage()]
+
+
+@pytest.mark.parametrize(
+    ("status", "method"), [(b"204", b"GET"), (b"304", b"GET"), (b"100", b"GET"), (b"200", b"HEAD")]
+)
+def test_responses_that_never_have_content(status, method):
+    events = read(b"HTTP/1.1 " + status + b" x\r\nContent-Length: 5\r\n\r\n", "client", method)
+    assert events[1:] == [EndOfMessage()]
+
+
+@pytest.mark.parametrize(("status", "method"), [(b"101", b"GET"), (b"200", b"CONNECT")])
+def test_a_tunnel_has_no_message_behind_its_head(status, method):
+    reader = Reader("client")
+    reader.feed(b"HTTP/1.1 " + status + b" x\r\n\r\nraw bytes")
+    assert isinstance(reader.next_event(method), Response)
+    assert reader.next_event() is None and reader.rest() == b"raw bytes"
+
+
+def test_a_reason_may_be_missing_or_in_any_language():
+    assert read(b"HTTP/1.1 204\r\n\r\n", "client", b"GET")[0].reason == b""
+    assert read("HTTP/1.0 204 D'accord, é\r\n\r\n".encode(), "client", b"GET")[0].version == (1, 0)
