@@ -13,6 +13,7 @@ _HOMES = {
     "ping": "netlab.api",
     "traceroute": "netlab.api",
     "WebServer": "netlab.servers",
+    "ProxyServer": "netlab.servers",
     "use": "netlab.api",
     "world": "netlab.api",
     "doctor": "netlab.api",

@@ -74,6 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     web.add_argument("-p", "--port", type=int, default=8080, metavar="N", help="port (default 8080; 0: any free one)")
     web.add_argument("--host", default="127.0.0.1", metavar="ADDR", help="address to listen at (default 127.0.0.1)")
     web.set_defaults(run=_web)
+    proxy = tools.add_parser("proxy", formatter_class=_Help, help="forward http requests of programs on this machine")
+    proxy.add_argument("-p", "--port", type=int, default=8000, metavar="N", help="port (default 8000; 0: any free one)")
+    proxy.add_argument("--host", default="127.0.0.1", metavar="ADDR", help="127.0.0.1 (default), ::1 or localhost")
+    proxy.add_argument(
+        "-t", "--timeout", type=float, default=5.0, metavar="S", help="seconds to connect to a server (default 5)"
+    )
+    proxy.set_defaults(run=_proxy)
     lab = tools.add_parser(
         "lab",
         formatter_class=_Help,
@@ -265,6 +272,12 @@ def _web(options: argparse.Namespace) -> int:
     from netlab.cli_web import web
 
     return web(options)
+
+
+def _proxy(options: argparse.Namespace) -> int:
+    from netlab.cli_web import proxy
+
+    return proxy(options)
 
 
 def _exit_code(rows: list[Any], count: int | None, deadline: float | None) -> int:

@@ -19,9 +19,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from netlab.errors import AddressInUse, NetworkError, UsageError
 from netlab.http.paths import Path, map_path
-from netlab.probing import whole
+from netlab.probing import seconds, whole
+from netlab.serve.connection import Connection, Handler
+from netlab.serve.dialing import Resolve, look_up
 from netlab.serve.files import Directory
+from netlab.serve.guard import guarded
 from netlab.serve.loop import Loop
+from netlab.serve.proxy import Relay, forward
 from netlab.serve.web import Site, serve
 
 if TYPE_CHECKING:
@@ -32,10 +36,86 @@ LOG_ROWS = 10_000
 BACKLOG = 1024
 """Connections that the kernel completes before they are accepted."""
 
-_running: weakref.WeakValueDictionary[tuple[str, int], WebServer] = weakref.WeakValueDictionary()
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+_running: weakref.WeakValueDictionary[tuple[str, int], Server] = weakref.WeakValueDictionary()
 
 
-class WebServer:
+class Server:
+    """What the two servers share: a listener, a thread with its loop, a log."""
+
+    kind = ""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        log_rows: int,
+        on_row: Callable[[dict[str, Any]], None] | None,
+        accept: Callable[[Connection], Handler],
+        resolve: Resolve = look_up,
+    ) -> None:
+        if not isinstance(host, str):
+            raise UsageError("host", host, "must be an address or a name of this machine, as text")
+        port = whole("port", port, 0, 65_535)
+        self._rows: deque[dict[str, Any]] = deque(maxlen=whole("log_rows", log_rows, 0, 10_000_000))
+        self._lock = threading.Lock()
+        self._on_row = on_row
+        self.statuses: Counter[int] = Counter()
+        """How many answers of each status there were, all counted."""
+        before = _running.get((host, port)) if port else None
+        if before is not None:
+            before.stop(grace=0)
+        listener = listen(host, port)
+        self._loop = Loop(resolve)
+        self.host, self.port = host, int(listener.getsockname()[1])
+        self._loop.listen(listener, accept)
+        self._thread = threading.Thread(target=self._loop.run, name=f"netlab {self.kind} {self.port}", daemon=True)
+        self._thread.start()
+        _running[(host, self.port)] = self
+
+    @property
+    def url(self) -> str:
+        """Where it is, such as ``http://127.0.0.1:8080/``."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/"
+
+    def __repr__(self) -> str:
+        state = "running" if self._thread.is_alive() else "stopped"
+        return f"<netlab {self.kind}: {self.url}, {state}, {self.statuses.total()} answers>"
+
+    def _add_row(self, row: dict[str, Any]) -> None:
+        with self._lock:
+            self._rows.append(row)
+            self.statuses[row["status"]] += 1
+        if self._on_row is not None:
+            self._on_row(row)
+
+    @property
+    def log(self) -> DataFrame:
+        """EXCHANGES: one row per request so far, refused ones included; times in ms."""
+        from netlab import frames
+
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._loop.settle()
+        with self._lock:
+            rows = list(self._rows)
+        return frames.table(rows, frames.EXCHANGES)
+
+    def stop(self, grace: float = 3.0) -> None:
+        """Accept nobody any more, let answers be finished for ``grace`` seconds, close; may be called again."""
+        self._loop.stop(grace)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(grace + 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class WebServer(Server):
     """A web server for the files of a folder, on bare sockets; use it in a ``with`` line or call `stop`.
 
     Parameters
@@ -67,7 +147,13 @@ class WebServer:
     ...     text = urllib.request.urlopen(server.url).read()
     >>> text, server.log["status"].tolist()
     (b'<p>Hello', [200])
+
+    Source
+    ------
+    RFC 9110 (semantics), RFC 9112 (HTTP/1.1).
     """
+
+    kind = "web server"
 
     def __init__(
         self,
@@ -81,67 +167,67 @@ class WebServer:
     ) -> None:
         if not os.path.isdir(directory):
             raise UsageError("directory", os.fspath(directory), "must be a folder that exists")
-        if not isinstance(host, str):
-            raise UsageError("host", host, "must be an address or a name of this machine, as text")
         if not callable(map_path):
             raise UsageError("map_path", map_path, "give a function from bytes to a Path")
-        port = whole("port", port, 0, 65_535)
-        self._rows: deque[dict[str, Any]] = deque(maxlen=whole("log_rows", log_rows, 0, 10_000_000))
-        self._lock = threading.Lock()
-        self._on_row = on_row
-        self.statuses: Counter[int] = Counter()
-        """How many answers of each status there were, all counted."""
-        before = _running.get((host, port)) if port else None
-        if before is not None:
-            before.stop(grace=0)
-        self._loop = Loop()
-        site = Site(Directory(directory), self._log, time.time_ns, map_path=map_path)
-        listener = listen(host, port)
-        self.host, self.port = host, int(listener.getsockname()[1])
-        self._loop.listen(listener, lambda connection: serve(connection, site))
-        self._thread = threading.Thread(target=self._loop.run, name=f"netlab web {self.port}", daemon=True)
-        self._thread.start()
-        _running[(host, self.port)] = self
+        site = Site(Directory(directory), self._add_row, time.time_ns, map_path=map_path)
+        super().__init__(host, port, log_rows, on_row, lambda connection: serve(connection, site))
 
-    @property
-    def url(self) -> str:
-        """Where it is, such as ``http://127.0.0.1:8080/``."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/"
 
-    def __repr__(self) -> str:
-        state = "running" if self._thread.is_alive() else "stopped"
-        return f"<netlab web server: {self.url}, {state}, {self.statuses.total()} answers>"
+class ProxyServer(Server):
+    """A forward proxy for http on this machine, on bare sockets; use it in a ``with`` line or call `stop`.
 
-    def _log(self, row: dict[str, Any]) -> None:
-        with self._lock:
-            self._rows.append(row)
-            self.statuses[row["status"]] += 1
-        if self._on_row is not None:
-            self._on_row(row)
+    It forwards requests in absolute form (``GET http://host:port/path HTTP/1.1``), as a program sends them that is told
+    to use a proxy. Tunnels (CONNECT, for https) are answered with 501.
 
-    @property
-    def log(self) -> DataFrame:
-        """EXCHANGES: one row per request so far, refused ones included; times in ms."""
-        from netlab import frames
+    Parameters
+    ----------
+    host
+        Address to listen at: one of this machine alone (127.0.0.1, ::1, localhost), so that nobody else can use it.
+    port
+        0: any free one; see `url`.
+    connect_timeout
+        Seconds in which the origin must be connected, its name looked up included; then the client gets a 504 page.
+    log_rows, on_row
+        As in `WebServer`.
 
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._loop.settle()
-        with self._lock:
-            rows = list(self._rows)
-        return frames.table(rows, frames.EXCHANGES)
+    Raises
+    ------
+    AddressInUse
+        When the port is taken; UsageError when an argument cannot be.
 
-    def stop(self, grace: float = 3.0) -> None:
-        """Accept nobody any more, let answers be finished for ``grace`` seconds, close; may be called again."""
-        self._loop.stop(grace)
-        if threading.current_thread() is not self._thread:
-            self._thread.join(grace + 1)
+    Examples
+    --------
+    >>> import netlab, urllib.request
+    >>> with netlab.WebServer(port=0) as web, netlab.ProxyServer(port=0) as proxy:
+    ...     opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": proxy.url}))
+    ...     with opener.open(web.url) as answer:
+    ...         via = answer.headers["Via"]
+    >>> via, proxy.log["status"].tolist()
+    ('1.1 netlab', [200])
 
-    def __enter__(self) -> Self:
-        return self
+    Source
+    ------
+    RFC 9110 section 7.6 (forwarding), RFC 9112 section 3.2.2 (absolute form), RFC 9209 (Proxy-Status).
+    """
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    kind = "proxy"
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        connect_timeout: float = 5.0,
+        log_rows: int = LOG_ROWS,
+        on_row: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        if host not in LOOPBACK:
+            raise UsageError(
+                "host", host, f"must be one of {', '.join(LOOPBACK)}: a proxy that others reach is an open one"
+            )
+        timeout = seconds("connect_timeout", connect_timeout, above=0.0)
+        relay = Relay(self._add_row, time.time_ns, timeout)
+        super().__init__(host, port, log_rows, on_row, lambda connection: forward(connection, relay), guarded(look_up))
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -26,10 +26,20 @@ class Gone(Exception):
     """The other side reset the connection, or reads nothing any more."""
 
 
+class DialFailed(Exception):
+    """No connection could be made; ``kind`` is a word of RFC 9209 section 2.3: dns_error, connection_refused …"""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
 class Receive(NamedTuple):
     """Wait for bytes, at most so many; the answer is ``b""`` when the other side has closed."""
 
     limit: int
+    stream: Any = None
+    """One that `Dial` gave; None: the connection's own. The same below."""
 
 
 class Send(NamedTuple):
@@ -37,6 +47,7 @@ class Send(NamedTuple):
 
     data: bytes
     more: bool = False
+    stream: Any = None
 
 
 class SendFile(NamedTuple):
@@ -50,8 +61,23 @@ class SendFile(NamedTuple):
 class HalfClose(NamedTuple):
     """Say that nothing more will be sent."""
 
+    stream: Any = None
 
-Wanted = Receive | Send | SendFile | HalfClose
+
+class Dial(NamedTuple):
+    """Look up a name and connect; the answer is a stream and its address. `DialFailed` is thrown when it fails."""
+
+    host: str
+    port: int
+
+
+class HangUp(NamedTuple):
+    """Close a stream that `Dial` gave."""
+
+    stream: Any
+
+
+Wanted = Receive | Send | SendFile | HalfClose | Dial | HangUp
 Handler = Generator[Wanted, Any, None]
 
 
@@ -95,3 +121,24 @@ class Connection:
 
     def half_close(self) -> Generator[Wanted, Any, None]:
         yield HalfClose()
+
+    def dial(self, host: str, port: int) -> Generator[Wanted, Any, Stream]:
+        stream, address = yield Dial(host, port)
+        return Stream(stream, address)
+
+
+class Stream:
+    """A connection that a handler has opened itself; closed with the handler's, if not before."""
+
+    def __init__(self, stream: Any, address: str) -> None:
+        self._stream, self.address = stream, address
+
+    def receive(self, limit: int = 65_536) -> Generator[Wanted, Any, bytes]:
+        data: bytes = yield Receive(limit, self._stream)
+        return data
+
+    def send(self, data: bytes) -> Generator[Wanted, Any, None]:
+        yield Send(data, False, self._stream)
+
+    def hang_up(self) -> Generator[Wanted, Any, None]:
+        yield HangUp(self._stream)

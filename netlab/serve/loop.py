@@ -26,7 +26,21 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from netlab.serve.connection import Connection, Gone, HalfClose, Handler, Late, Receive, Send, SendFile, Wanted
+from netlab.serve.connection import (
+    Connection,
+    Dial,
+    DialFailed,
+    Gone,
+    HalfClose,
+    Handler,
+    HangUp,
+    Late,
+    Receive,
+    Send,
+    SendFile,
+    Wanted,
+)
+from netlab.serve.dialing import Dialing, Resolve, look_up
 
 TURN = 16
 """Steps of one connection before the others have theirs."""
@@ -44,20 +58,26 @@ Accept = Callable[[Connection], Handler]
 class Peer:
     """A connection, its socket, its handler, and what the handler waits for."""
 
-    __slots__ = ("connection", "done", "events", "handler", "heap_at", "socket", "wanted")
+    __slots__ = ("connection", "dialing", "done", "handler", "heap_at", "opened", "registered", "socket", "wanted")
 
     def __init__(self, sock: socket.socket, connection: Connection, handler: Handler) -> None:
         self.socket, self.connection, self.handler = sock, connection, handler
         self.wanted: Wanted | None = None
         self.done = 0
-        self.events = 0
+        self.registered: tuple[socket.socket, int] | None = None
+        """The one socket that the selector watches for this connection, and for what."""
+        self.opened: set[socket.socket] = set()
+        """What its handler dialled."""
+        self.dialing: Dialing | None = None
         self.heap_at: int | None = None
 
 
 class Loop:
     """See the module. ``run`` blocks until `stop`; everything else is called in its thread, but for `stop`."""
 
-    def __init__(self) -> None:
+    def __init__(self, resolve: Resolve = look_up) -> None:
+        self._resolve = resolve
+        self._resolved: deque[Peer] = deque()
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
@@ -122,6 +142,8 @@ class Loop:
                     else:
                         self._accept(key.fileobj, key.data)  # type: ignore[arg-type]
                 self._expire()
+                while self._resolved:
+                    self._ready.append((self._resolved.popleft(), None))
                 for _ in range(len(self._ready)):
                     peer, answer = self._ready.popleft()
                     self._step(peer, answer)
@@ -210,15 +232,17 @@ class Loop:
                 try:
                     result = self._try(peer)
                 except BlockingIOError:
-                    self._wait(peer, READ if isinstance(peer.wanted, Receive) else WRITE)
+                    self._wait(peer, *self._watched(peer))
                     return
                 if result is None:
                     continue  # a part of it is done
                 peer.wanted, peer.done = peer.handler.send(result), 0
-            self._wait(peer, 0)
+            self._wait(peer, None, 0)
             self._ready.append((peer, None))
         except StopIteration:
             self._close(peer)
+        except DialFailed as failure:
+            self._throw(peer, failure)
         except OSError:
             self._throw(peer, Gone())
         except Exception as fault:
@@ -227,7 +251,8 @@ class Loop:
 
     def _try(self, peer: Peer) -> Any:
         """Do what the handler waits for: its answer, or None when there is more to do. Raises BlockingIOError."""
-        wanted, sock = peer.wanted, peer.socket
+        wanted = peer.wanted
+        sock = getattr(wanted, "stream", None) or peer.socket
         if isinstance(wanted, Receive):
             return sock.recv(wanted.limit)
         if isinstance(wanted, Send):
@@ -236,9 +261,45 @@ class Loop:
             return True if peer.done >= len(wanted.data) else None
         if isinstance(wanted, SendFile):
             return self._send_slice(peer, wanted)
+        if isinstance(wanted, Dial):
+            return self._dial(peer, wanted)
+        if isinstance(wanted, HangUp):
+            self._forget(peer, wanted.stream)
+            return True
         assert isinstance(wanted, HalfClose)
         sock.shutdown(socket.SHUT_WR)
         return True
+
+    def _dial(self, peer: Peer, wanted: Dial) -> Any:
+        """Look up in a side thread, then connect to one address after the other, as long as the deadline allows."""
+        if peer.dialing is None:
+            peer.dialing = Dialing(wanted, self._resolve, lambda: self._found(peer))
+        stream = peer.dialing.connected()  # BlockingIOError while it goes on, DialFailed at its end
+        address, peer.dialing = peer.dialing.address, None
+        peer.opened.add(stream)
+        return stream, address
+
+    def _found(self, peer: Peer) -> None:
+        """In the side thread: the name is looked up."""
+        self._resolved.append(peer)
+        try:
+            self._wake.send(b"\0")
+        except OSError:
+            pass
+
+    def _watched(self, peer: Peer) -> tuple[socket.socket | None, int]:
+        """What the selector shall watch until the connection can go on."""
+        if isinstance(peer.wanted, Dial):
+            return (peer.dialing.socket, WRITE) if peer.dialing and peer.dialing.socket else (None, 0)
+        sock = getattr(peer.wanted, "stream", None) or peer.socket
+        return sock, READ if isinstance(peer.wanted, Receive) else WRITE
+
+    def _forget(self, peer: Peer, stream: socket.socket) -> None:
+        if peer.registered and peer.registered[0] is stream:
+            self._selector.unregister(stream)
+            peer.registered = None
+        peer.opened.discard(stream)
+        stream.close()
 
     def _send_slice(self, peer: Peer, wanted: SendFile) -> int | None:
         left = wanted.length - peer.done
@@ -253,17 +314,27 @@ class Loop:
         peer.done += sent
         return peer.done if sent == 0 or peer.done >= wanted.length else None
 
-    def _wait(self, peer: Peer, events: int) -> None:
-        if events and events != peer.events:
-            if peer.events:
-                self._selector.modify(peer.socket, events, peer)
+    def _wait(self, peer: Peer, sock: socket.socket | None, events: int) -> None:
+        """Watch this socket for this, and nothing else of the connection; keep its deadline."""
+        wanted = (sock, events) if sock is not None else None
+        if wanted is not None and wanted != peer.registered:
+            if peer.registered and peer.registered[0] is sock:
+                self._selector.modify(wanted[0], events, peer)
             else:
-                self._selector.register(peer.socket, events, peer)
-            peer.events = events
+                self._unwatch(peer)
+                self._selector.register(wanted[0], events, peer)
+            peer.registered = wanted
+        elif wanted is None and isinstance(peer.wanted, Dial):
+            self._unwatch(peer)
         deadline = peer.connection.deadline
         if deadline is not None and (peer.heap_at is None or deadline < peer.heap_at):
             peer.heap_at = deadline
             heapq.heappush(self._heap, (deadline, id(peer), peer))
+
+    def _unwatch(self, peer: Peer) -> None:
+        if peer.registered:
+            self._selector.unregister(peer.registered[0])
+            peer.registered = None
 
     def _expire(self) -> None:
         now = self.now()
@@ -281,26 +352,36 @@ class Loop:
                 peer.connection.deadline = None
                 self._throw(peer, Late())
             else:
-                self._wait(peer, 0)
+                self._wait(peer, None, 0)
 
     def _throw(self, peer: Peer, error: Exception) -> None:
         if peer not in self._peers:
             return
+        self._end_dialing(peer)
         try:
             peer.wanted, peer.done = peer.handler.throw(error), 0
-        except (StopIteration, Late, Gone):
+        except (StopIteration, Late, Gone, DialFailed):
             self._close(peer)
+        except Exception as fault:
+            self._close(peer)
+            self.on_fault(peer.connection, fault)
         else:
             self._ready.append((peer, None))
-            self._wait(peer, 0)
+            self._wait(peer, None, 0)
+
+    def _end_dialing(self, peer: Peer) -> None:
+        if peer.dialing is not None:
+            self._unwatch(peer)
+            peer.dialing.close()
+            peer.dialing = None
 
     def _close(self, peer: Peer) -> None:
         self._peers.discard(peer)
-        if peer.events:
-            self._selector.unregister(peer.socket)
-            peer.events = 0
+        self._unwatch(peer)
+        self._end_dialing(peer)
         peer.handler.close()
-        peer.socket.close()
+        for stream in (peer.socket, *peer.opened):
+            stream.close()
 
     def _close_all(self) -> None:
         self._stop_accepting()

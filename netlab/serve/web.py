@@ -25,7 +25,7 @@ from netlab.serve.connection import Connection, Gone, Handler, Late, Wanted
 from netlab.serve.files import Directory, Opened, Refusal
 
 HEAD_TIME, IDLE_TIME, BODY_TIME, WRITE_TIME, LINGER_TIME = 10.0, 5.0, 20.0, 20.0, 1.0
-"""s for: a whole head; silence between requests; a request's content; a piece of an answer; a last look (`_linger`)."""
+"""s for: a whole head; silence between requests; a request's content; a piece of an answer; a last look (`linger`)."""
 DRAIN = 64 * 1024
 """Bytes of an unwanted request body that are read and thrown away before the connection is given up."""
 SMALL = 64 * 1024
@@ -111,7 +111,7 @@ class _Exchange:
             answer = _refused(408, "the head did not arrive within its time", "RFC 9110 15.5.9")
         except RemoteProtocolError as fault:
             answer = _refused(fault.status_hint, str(fault), fault.rule)
-        keep = not answer.close and self.request is not None and _keeps(self.request) and not connection.stopping
+        keep = not answer.close and self.request is not None and keeps(self.request) and not connection.stopping
         connection.within(WRITE_TIME)
         head_only = self.request is not None and self.request.method == b"HEAD"
         answered = self.started
@@ -129,7 +129,7 @@ class _Exchange:
                 os.close(answer.file.descriptor)
         self._log(answer, answered, answer.error)
         if not keep:
-            yield from self._linger()
+            yield from linger(self.connection)
         self.reader.next_message()
         return keep
 
@@ -264,21 +264,6 @@ class _Exchange:
         if sent < file.size:
             raise Gone("the file became shorter while it was sent")  # the promised length cannot be kept
 
-    def _linger(self) -> Steps:
-        """Stop sending, then read a little more: closing at once would reset the connection, and the answer with it
-        (RFC 9112 section 9.6)."""
-        connection, read = self.connection, 0
-        connection.within(LINGER_TIME)
-        try:
-            yield from connection.half_close()
-            while read < DRAIN:
-                data = yield from connection.receive()
-                if not data:
-                    return
-                read += len(data)
-        except (Late, Gone):
-            return
-
     def _log(self, answer: Answer, answered: int, error: str) -> None:
         now, request = self.connection.now(), self.request
         wait, receive = (answered - self.started) / 1e6, (now - answered) / 1e6
@@ -307,7 +292,23 @@ class _Exchange:
         )
 
 
-def _keeps(request: Request) -> bool:
+def linger(connection: Connection) -> Steps:
+    """Stop sending, then read a little more: closing at once would reset the connection, and the answer with it
+    (RFC 9112 section 9.6)."""
+    read = 0
+    connection.within(LINGER_TIME)
+    try:
+        yield from connection.half_close()
+        while read < DRAIN:
+            data = yield from connection.receive()
+            if not data:
+                return
+            read += len(data)
+    except (Late, Gone):
+        return
+
+
+def keeps(request: Request) -> bool:
     """Whether the client wants the connection to last (RFC 9112 section 9.3)."""
     options = grammar.tokens(request.all(b"connection"))
     return b"close" not in options and (request.version >= (1, 1) or b"keep-alive" in options)
