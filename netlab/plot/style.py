@@ -54,7 +54,7 @@ class Look:
 
     label: str
     colour: str
-    marker: str
+    marker: str | tuple[int, int, int]
     filled: bool = True
 
     def options(self, size: float = 6.0) -> dict[str, Any]:

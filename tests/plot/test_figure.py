@@ -18,6 +18,7 @@ from PIL import Image
 
 from netlab import plot
 from netlab.plot.figure import SHORT, Series
+from tests.plot import traces
 from tests.plot.sample import CHAIN, mixed, probes, world
 
 PACKAGE = Path(plot.__file__).parents[1]
@@ -38,6 +39,15 @@ FIGURES = {
     "lost rtt": lambda: plot.rtt(probes(None, None, None)),
     "lost distribution": lambda: plot.distribution(probes(None, None, None), prediction=4),
     "lost loss": lambda: plot.loss(probes(None, None, None)),
+}
+
+FIGURES |= {
+    "hops": lambda: plot.hops(traces.mixed(), truth=["laptop", "gateway"]),
+    "probes": lambda: plot.probes(traces.mixed()),
+    "path": lambda: plot.path(traces.classic(), truth=traces.CLASSIC_TRUTH),
+    "world map": lambda: plot.world_map(traces.abroad(traces.LISBON, None, traces.NEW_YORK)),
+    "silent hops": lambda: plot.hops(traces.silent()),
+    "silent path": lambda: plot.path(traces.silent()),
 }
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from netlab import plot
 from netlab.plot import style
+from netlab.plot.world_map import LAND
+from tests.plot import traces
 from tests.plot.contrast import contrast
 from tests.plot.sample import CHAIN, mixed, world
 
@@ -23,6 +25,11 @@ def test_lines_and_markers_are_visible_on_the_paper(colour: str) -> None:
 @pytest.mark.parametrize("fill", [*style.FILLS, style.ORANGE, style.SKY])
 def test_edges_and_hatches_are_visible_on_fills(fill: str) -> None:
     assert contrast(style.INK, fill) >= 3
+
+
+@pytest.mark.parametrize("colour", [style.BLUE, style.VERMILLION, style.INK, style.QUIET])
+def test_ways_and_texts_are_visible_on_land(colour: str) -> None:
+    assert contrast(colour, LAND) >= (4.5 if colour in (style.INK, style.QUIET) else 3)
 
 
 def test_pale_colours_only_fill_areas() -> None:
@@ -48,6 +55,10 @@ def test_colours_are_those_of_okabe_and_ito() -> None:
         lambda: plot.distribution(mixed(), prediction=3),
         lambda: plot.loss(mixed(), prediction=0.3),
         lambda: plot.topology(world(*CHAIN), path=["laptop", "gateway"], chosen="core"),
+        lambda: plot.hops(traces.mixed(), truth=["laptop", "gateway"]),
+        lambda: plot.probes(traces.mixed()),
+        lambda: plot.path(traces.classic(), truth=traces.CLASSIC_TRUTH),
+        lambda: plot.world_map(traces.abroad(traces.LISBON, None, traces.NEW_YORK)),
     ],
 )
 def test_no_text_is_smaller_than_ten_points(figure) -> None:  # type: ignore[no-untyped-def]
