@@ -12,6 +12,11 @@ if sys.version_info < (3, 11):
 _HOMES = {
     "ping": "netlab.api",
     "traceroute": "netlab.api",
+    "multipath": "netlab.api_multipath",
+    "path_mtu": "netlab.api_mtu",
+    "monitor": "netlab.api_verdict",
+    "verdict": "netlab.api_verdict",
+    "investigate": "netlab.api_verdict",
     "WebServer": "netlab.servers",
     "ProxyServer": "netlab.servers",
     "use": "netlab.api",
