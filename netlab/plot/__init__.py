@@ -5,22 +5,22 @@ guess comes in as ``prediction=``, what the simulator knows as ``truth=``; both 
 """
 
 from netlab.plot.figure import Figure
+from netlab.plot.hop_ladder import hops
 from netlab.plot.hop_loss import hop_loss
 from netlab.plot.hop_times import hop_times
-from netlab.plot.hops import hops
 from netlab.plot.interval import loss
 from netlab.plot.kinds import outcomes
 from netlab.plot.map import topology
 from netlab.plot.over_time import rtt
 from netlab.plot.parts import delays
-from netlab.plot.path import path
-from netlab.plot.probes import probes
+from netlab.plot.path_graph import path
+from netlab.plot.probe_matrix import probes
 from netlab.plot.rtt_and_queue import over_queue
 from netlab.plot.rtt_and_size import over_size
 from netlab.plot.sequence_diagram import sequence
 from netlab.plot.spread import distribution
 from netlab.plot.tree import decisions
-from netlab.plot.world_map import world_map
+from netlab.plot.way_on_map import world_map
 
 __all__ = [
     "Figure", "decisions", "delays", "distribution", "hop_loss", "hop_times", "hops", "loss", "outcomes", "over_queue",

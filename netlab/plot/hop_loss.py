@@ -19,7 +19,7 @@ from netlab.errors import UsageError
 from netlab.plot import data as say
 from netlab.plot.figure import Figure, Series, drawing
 from netlab.plot.multiples import dressed, grid, hops_of, key, name_of
-from netlab.plot.style import INK, PINK, SKY, VERMILLION
+from netlab.plot.style import INK, PINK, VERMILLION
 from netlab.plot.trace import Row
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _loss(rows: list[Row]) -> tuple[float, float, float]:
 def _stairs(axes: Axes, ttls: list[int], shares: list[float], lows: list[float], highs: list[float]) -> None:
     """Steps as wide as a hop, so that they join, and a bar with caps for the interval."""
     axes.bar(
-        ttls, shares, width=1.0, color=[PINK if share else SKY for share in shares], hatch="xx", edgecolor=INK,
+        ttls, shares, width=1.0, color=PINK, hatch="xx", edgecolor=INK,
         linewidth=0.8, label="measured loss", zorder=2,
     )  # fmt: skip
     below = [share - low for share, low in zip(shares, lows, strict=True)]
@@ -142,4 +142,10 @@ def _alt(losses: dict[str, dict[int, float]]) -> str:
         else:
             text += ": nothing carries through"
         sentences.append(text + ".")
-    return say.capital(" ".join(sentences))
+    return _told(sentences)
+
+
+def _told(sentences: list[str]) -> str:
+    """One after the other; the name of a measurement is written as it is."""
+    text = " ".join(sentences)
+    return text if len(sentences) > 1 else say.capital(text)

@@ -133,7 +133,9 @@ def _alt(parts: dict[str, Hops], guess: float | None) -> str:
         ttls = list(middles)
         jump, before = max(zip(ttls[1:], ttls, strict=False), key=lambda pair: middles[pair[0]] - middles[pair[1]])
         later = {ttl: middle for ttl, middle in middles.items() if ttl > jump}
-        text = f"{told}the largest jump is to hop {jump}, from {say.figures(middles[before])} to {say.ms(middles[jump])}"
+        text = (
+            f"{told}the largest jump is to hop {jump}, from {say.figures(middles[before])} to {say.ms(middles[jump])}"
+        )
         fastest = min(later, key=lambda ttl: later[ttl], default=0)
         # Waiting is never exactly equal: a twentieth less is not yet "faster".
         if later and later[fastest] < 0.95 * middles[jump]:
@@ -144,5 +146,11 @@ def _alt(parts: dict[str, Hops], guess: float | None) -> str:
     ends = {_end(hops) for hops in parts.values()}
     if guess is not None and len(parts) == 1 and ends != {None}:
         hops = next(iter(parts.values()))
-        return say.capital(" ".join(sentences)) + say.guessed(guess, stats.percentile(times(hops[_end(hops) or 0]), 50))
-    return say.capital(" ".join(sentences))
+        return _told(sentences) + say.guessed(guess, stats.percentile(times(hops[_end(hops) or 0]), 50))
+    return _told(sentences)
+
+
+def _told(sentences: list[str]) -> str:
+    """One after the other; the name of a measurement is written as it is."""
+    text = " ".join(sentences)
+    return text if len(sentences) > 1 else say.capital(text)

@@ -34,6 +34,31 @@ WRONG = {
     "patience": 'return "a"',
     "jitter": "return max(rtts_ms) / 0",
     "summary": 'return (frame["outcome"] != "reply").mean(), frame["rtt_ms"].quantile(0.95)',
+    "rate": 'return "a"',
+    "download": 'return "a"',
+    "buffer": 'return "b"',
+    "flight": "return rate_mbps * 1e6 * rtt_ms / 1000",
+    "bottleneck": """
+    more_bits = 8 * (large["packet_size"].iloc[0] - small["packet_size"].iloc[0])
+    return 2 * more_bits / ((large["rtt_ms"].mean() - small["rtt_ms"].mean()) / 1000)""",
+    "silence": 'return "a"',
+    "author": 'return "a"',
+    "hole": 'return "b"',
+    "tree": 'return {"A": "closed port", "B": "prohibited"}',
+    "diagnose": """
+    if (df["outcome"] == "timeout").all():
+        return "silence"
+    return "closed port" if (df["detail"] == "port unreachable").any() else "no route"
+""",
+    "reports": 'return "a"',
+    "line-shows": 'return "b"',
+    "udp-end": 'return "c"',
+    "match": "return min(requests)",
+    "plan": """
+    for ttl in range(1, 31):
+        yield ttl
+        if any(row["responder"] == row["address"] for row in rows):
+            return""",
 }
 """A known wrong body for every answer, by its grade id."""
 SAID = {
@@ -44,6 +69,15 @@ SAID = {
     "header-check": "counts words of 4 bytes, not bytes",
     "jitter-check": "ZeroDivisionError",
     "summary-check": "everything that is not a reply in time",
+    "flight-check": "Those are bits",
+    "bottleneck-check": "the mean in the place of the fastest answer",
+    "bottleneck-unseen": "the mean in the place of the fastest answer",
+    "tree-check": "B is not right yet",
+    "diagnose-check": "causes are told from all others",
+    "match-check": "You take the oldest request for every answer",
+    "match-unseen": "You take the oldest request for every answer",
+    "plan-check": "when the destination's own address answers",
+    "plan-unseen": "when the destination's own address answers",
 }
 """What some of the checks must say of them."""
 

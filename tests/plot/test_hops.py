@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from netlab import plot
 from netlab.errors import UsageError
 from netlab.plot import style
-from netlab.plot.hops import FEW
+from netlab.plot.hop_ladder import FEW
 from tests.plot.traces import diamond, long, mixed, named, plain, probe, silent, table, thrice
 
 

@@ -12,7 +12,7 @@ from pandas import DataFrame
 
 from netlab import frames, plot
 from netlab.errors import UsageError
-from netlab.plot.path import graph_of
+from netlab.plot.path_graph import graph_of
 from tests.plot.traces import (
     CLASSIC_TRUTH,
     classic,

@@ -6,7 +6,7 @@ import pytest
 
 from netlab import plot
 from netlab.plot import style
-from netlab.plot.world_map import LAND
+from netlab.plot.way_on_map import LAND
 from tests.plot import traces
 from tests.plot.contrast import contrast
 from tests.plot.sample import CHAIN, mixed, world

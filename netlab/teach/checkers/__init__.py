@@ -7,7 +7,16 @@ import importlib
 from netlab.teach.exercise import Exercise
 from netlab.teach.guard import show
 
-NOTEBOOKS = {"00": "welcome", "01": "echo", "02": "measurement"}
+NOTEBOOKS = {
+    "00": "welcome",
+    "01": "echo",
+    "02": "measurement",
+    "03": "delay",
+    "04": "silence",
+    "05": "way",
+    "06": "reading",
+    "07": "balancers",
+}
 """Which file has the exercises of which notebook; each is loaded when it is first asked for."""
 
 
