@@ -7,13 +7,16 @@ from netlab.internet.builder import build, grid, tree
 from netlab.internet.check import check
 from netlab.internet.model import (
     EPOCH,
+    Control,
     Direction,
     FirewallRule,
     Link,
+    Nat,
     Node,
     RateLimit,
     Route,
     Traffic,
+    Tunnel,
     World,
 )
 from netlab.internet.names import Names, edge_rows, node_rows
@@ -26,6 +29,9 @@ __all__ = [
     "Link",
     "Direction",
     "Traffic",
+    "Tunnel",
+    "Control",
+    "Nat",
     "RateLimit",
     "FirewallRule",
     "Route",

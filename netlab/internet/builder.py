@@ -18,13 +18,15 @@
     )
 
 Addresses may be left out: then each link whose ends have no network in common gets one, with a /31 of IPv4 (RFC 3021)
-and a /64 of IPv6. The builder only collects: `world.from_dict` reads and checks what it has, as it does with a file.
+and a /64 of IPv6; so does each further link between the same two nodes. The builder
+only collects: `world.from_dict` reads and checks what it has, as it does with a file.
 
 `grid` and `tree` make large worlds, for instance of a thousand nodes.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
@@ -43,10 +45,11 @@ def build(name: str, vantage: str = "", description: str = "") -> Builder:
 
 
 class Builder:
-    """Collects nodes, links and traffic; `world` makes the World."""
+    """Collects nodes, links, traffic and tunnels; `world` makes the World."""
 
     def __init__(self, name: str, vantage: str = "", description: str = "") -> None:
-        self._data: dict[str, Any] = {"name": name, "vantage": vantage, "node": {}, "link": [], "traffic": []}
+        self._data: dict[str, Any] = {"name": name, "vantage": vantage, "node": {}}
+        self._data |= {"link": [], "traffic": [], "tunnel": []}
         if description:
             self._data["description"] = description
 
@@ -66,6 +69,11 @@ class Builder:
     def traffic(self, *path: str, **keys: Any) -> Builder:
         """Add background load along a path of nodes; ``keys`` as in a world file, such as ``rate_mbps=40``."""
         self._data["traffic"].append({"path": list(path), **keys})
+        return self
+
+    def tunnel(self, *path: str, **keys: Any) -> Builder:
+        """Add an MPLS tunnel from ingress to egress; ``keys`` as in a world file, such as ``mode="pipe"``."""
+        self._data["tunnel"].append({"path": list(path), **keys})
         return self
 
     def data(self) -> dict[str, Any]:
@@ -88,7 +96,7 @@ class Builder:
 
 
 def _number(nodes: dict[str, Any], links: list[dict[str, Any]]) -> None:
-    """Give addresses to the links whose ends share no network; what is wrong is left for `from_dict` to say."""
+    """Give addresses to links whose ends share no network (yet); what is wrong is left for `from_dict` to say."""
     networks: dict[str, set[Prefix]] = {}
     for name, node in nodes.items():
         networks[name] = set()
@@ -97,9 +105,14 @@ def _number(nodes: dict[str, Any], links: list[dict[str, Any]]) -> None:
                 networks[name].add(interface(text).prefix)
     used = set().union(*networks.values())
     free4, free6 = _free_ipv4(used), _free_ipv6(used)
+    joined: Counter[frozenset[str]] = Counter()
     for link in links:
         a, b = link["ends"]
-        if a not in nodes or b not in nodes or networks[a] & networks[b]:
+        if a not in nodes or b not in nodes:
+            continue
+        joined[frozenset((a, b))] += 1
+        shared = Counter(each.version for each in networks[a] & networks[b])
+        if max(shared.values(), default=0) >= joined[frozenset((a, b))]:
             continue
         low4, low6 = next(free4, None), next(free6)
         if low4 is None:

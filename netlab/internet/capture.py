@@ -20,6 +20,7 @@ from netlab.internet.extension import walk
 from netlab.internet.model import EPOCH
 from netlab.internet.packet import Packet
 from netlab.wire.addresses import to_text
+from netlab.wire.extensions import MplsLabel
 from netlab.wire.packet import summary
 
 SENT, FORWARDED, DELIVERED, DUPLICATED = "sent", "forwarded", "delivered", "duplicated"
@@ -61,6 +62,7 @@ REASONS = {
     "beyond scope": "a link-local address is good for one link only",
     "too long": "longer than the next link's MTU, and may not be fragmented",
     "MTU black hole": "too long, and the router does not say so",
+    "no free port": "the NAT has lent all ports of its address for this destination",
     # at a host
     "not for this host": "hosts do not forward",
     "bad ICMP checksum": "a bit of the ICMP message is wrong",
@@ -122,6 +124,10 @@ class Capture:
         self.values: list[Any] = []
         self.parts: dict[int, Parts] = {}
         """For the record that begins at this index of ``values``; none for links that only delay."""
+        self.waited: dict[int, int] = {}
+        """For the number of an answer: ns for which its sender's control plane held it back."""
+        self.labels: dict[tuple[int, int, str], MplsLabel] = {}
+        """The label in front of a packet, by the time, its number, and the node that sends it."""
         self.lost = dict.fromkeys(REASONS, 0)
         self.record: Callable[[tuple[int, str, Place, Packet, int]], None]
         self.record = self.values.extend if enabled else _ignore
@@ -135,6 +141,26 @@ class Capture:
         if self.enabled:
             self.parts[len(self.values) - FIELDS] = parts
 
+    def label(self, time: int, packet: Packet, node: str, label: MplsLabel) -> None:
+        """Keep the label with which a packet goes onto a link."""
+        if self.enabled:
+            self.labels[time, packet.number, node] = label
+
+    def trim(self, kept: int) -> None:
+        """Forget all but the latest ``kept`` records."""
+        old = len(self.values) - kept * FIELDS
+        if old > 0:
+            del self.values[:old]
+            self.parts = {index - old: parts for index, parts in self.parts.items() if index >= old}
+            first, numbers = self.values[0], {record.packet.number for record in self}
+            self.labels = {key: label for key, label in self.labels.items() if key[0] >= first}
+            self.waited = {number: waited for number, waited in self.waited.items() if number in numbers}
+
+    def processed(self, number: int, waited: int) -> None:
+        """Keep how long the control plane took to make a packet."""
+        if self.enabled and waited:
+            self.waited[number] = waited
+
     def __iter__(self) -> Iterator[Record]:
         values = iter(self.values)
         return map(Record, values, values, values, values, values)
@@ -142,7 +168,7 @@ class Capture:
     def rows(self, node: str | None = None, link: str | None = None) -> list[dict[str, Any]]:
         """All records as rows of PACKETS with ``link`` and ``number``; see `Engine.packets`."""
         return [
-            row(*record)
+            row(*record, self.labels.get((record.time, record.packet.number, record.where.node_name)))
             for record in self
             if (node is None or record.where.node_name == node)
             and (link is None or (record.where.link_name == link and record.what in (SENT, FORWARDED, DUPLICATED)))
@@ -156,6 +182,7 @@ class Capture:
             if packet.number not in delivered or what not in (SENT, FORWARDED, DUPLICATED) or not where.link_name:
                 continue
             parts = self.parts.get(index * FIELDS, NO_PARTS)
+            processing = self.waited.get(packet.number, 0) if what == SENT else 0
             rows.append(
                 {
                     "number": packet.number,
@@ -165,20 +192,20 @@ class Capture:
                     "link": where.link_name,
                     "time": EPOCH + time,
                     "size": packet.size,
-                    "processing_ms": 0.0,
+                    "processing_ms": processing / 1e6,
                     "queueing_ms": parts.queueing / 1e6,
                     "transmission_ms": parts.transmission / 1e6,
                     "propagation_ms": where.delay / 1e6,
                     "jitter_ms": parts.jitter / 1e6,
                     "held_ms": parts.held / 1e6,
-                    "delay_ms": (where.delay + sum(parts)) / 1e6,
+                    "delay_ms": (processing + where.delay + sum(parts)) / 1e6,
                 }
             )
         return rows
 
 
-def row(time: int, what: str, where: Place, packet: Packet, ttl: int) -> dict[str, Any]:
-    """One row of PACKETS, with the link and the numbers of the packet and its parent besides."""
+def row(time: int, what: str, where: Place, packet: Packet, ttl: int, label: MplsLabel | None = None) -> dict[str, Any]:
+    """One row of PACKETS, with the link, the numbers of the packet and its parent, and its MPLS label besides."""
     action, reason = what, ""
     if what == DUPLICATED:
         action, reason = FORWARDED, "the link made a second copy"
@@ -200,6 +227,7 @@ def row(time: int, what: str, where: Place, packet: Packet, ttl: int) -> dict[st
         "link": where.link_name,
         "number": packet.number,
         "parent": packet.parent,
+        "mpls": str(label) if label else "",
     }
 
 

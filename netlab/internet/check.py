@@ -3,8 +3,9 @@
 1.  Every node has a name, a link and an address; no address and no host name is given twice.
 2.  A link joins two different, known nodes that have addresses in a common prefix; link names are unique.
 3.  Each address of a node shares its prefix with a neighbour, so that it belongs to a link.
-4.  The numbers of a link can be: shares from 0 to 1, times, rates and queues from 0, an MTU from 68.
-5.  Routes lead to neighbours; background traffic follows links and its packets fit them.
+4.  The numbers of a link can be: shares from 0 to 1, times, rates and queues from 0, costs from 1, an MTU from 68.
+5.  Routes lead to neighbours; background traffic follows links and its packets fit them; so do tunnels, over routers.
+6.  A NAT has an address inside and the one it lends outside; only routers translate and rewrite.
 
 Every step goes once over the world: the time grows with its size, not with its square.
 """
@@ -16,9 +17,9 @@ from itertools import pairwise
 from typing import TypeVar
 
 from netlab.errors import WorldError
-from netlab.internet.model import Link, Node, Traffic, World
+from netlab.internet.model import Link, Nat, Node, Traffic, Tunnel, World
 from netlab.internet.space import Interface, Prefix, check_asn, check_hostname, check_label, interface, prefix
-from netlab.internet.tables import NO_NEIGHBOUR, did_you_mean
+from netlab.internet.tables import ANSWERS_FROM, LABELS, NO_NEIGHBOUR, did_you_mean
 
 LEAST_MTU = 68
 """Every link of the Internet carries packets of this size (RFC 791)."""
@@ -55,6 +56,8 @@ def check(world: World) -> World:
         _check_node(node, interfaces[node.name], covered[node.name], neighbours[node.name], interfaces)
     for number, traffic in enumerate(world.traffic, 1):
         _check_traffic(f"[[traffic]] {number}", traffic, world, neighbours)
+    for number, tunnel in enumerate(world.tunnels, 1):
+        _check_tunnel(f"[[tunnel]] {number}", tunnel, world, neighbours)
     return world
 
 
@@ -71,6 +74,8 @@ def _check_numbers(where: str, link: Link) -> None:
             value = getattr(direction, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
                 raise WorldError(where, f"{way}.{name} is {value!r}: must be a share from 0 to 1")
+        if not _whole(direction.cost, 1):
+            raise WorldError(where, f"{way}.cost is {direction.cost!r}: must be a whole number, 1 or more")
 
 
 def _whole(value: object, least: int) -> bool:
@@ -142,6 +147,49 @@ def _check_node(
             raise WorldError(
                 f"{where}, key 'routes'", f"via {route.via!r} is no neighbour{hint}; write one of {', '.join(choices)}"
             )
+
+    sources = [*ANSWERS_FROM, *(each.text for each in interfaces)]
+    if node.answers_from not in sources:
+        raise WorldError(
+            f"{where}, key 'answers_from'",
+            f"{node.answers_from!r} is no address of this node; write one of {', '.join(sources)}",
+        )
+    for key in ("nat", "tos"):
+        if node.kind == "host" and getattr(node, key) is not None:
+            raise WorldError(f"{where}, key {key!r}", 'hosts do not forward packets: only with kind = "router"')
+    if node.nat:
+        _check_nat(f"{where}, nat", node.nat, interfaces)
+
+
+def _check_nat(where: str, nat: Nat, interfaces: list[Interface]) -> None:
+    inside = attempt(prefix, f"{where}, key 'inside'", nat.inside)
+    outside = next((each for each in interfaces if each.text == nat.address), None)
+    others = [each.text for each in interfaces if each.prefix.version == inside.version and not inside.covers(each)]
+    if outside is None:
+        hint = f"write one of {', '.join(others)}" if others else f"give it one that is not in {inside}"
+        raise WorldError(f"{where}, key 'address'", f"{nat.address!r} is no address of this router: {hint}")
+    if outside.text not in others:
+        raise WorldError(
+            f"{where}, key 'address'", f"{nat.address} must be of the family of {inside}, and not inside of it"
+        )
+    if not any(inside.covers(each) for each in interfaces):
+        raise WorldError(f"{where}, key 'inside'", f"this router has no address in {inside}: its hosts cannot reach it")
+
+
+def _check_tunnel(where: str, tunnel: Tunnel, world: World, neighbours: dict[str, dict[str, Link]]) -> None:
+    key = f"{where}, key 'path'"
+    for name in tunnel.path:
+        if world.nodes[known(key, name, world.nodes)].kind == "host":
+            raise WorldError(key, f"{name!r} is a host: tunnels lead over routers")
+    if len(tunnel.path) < 3 or len(set(tunnel.path)) < len(tunnel.path):
+        raise WorldError(key, 'name three routers or more, each once: path = ["ingress", "inner", "egress"]')
+    for a, b in pairwise(tunnel.path):
+        if b not in neighbours[a]:
+            raise WorldError(key, f"no link joins {a!r} and {b!r}: name every router on the way")
+    if not _whole(tunnel.label, LABELS.start) or tunnel.label + len(tunnel.path) - 3 not in LABELS:
+        raise WorldError(
+            f"{where}, key 'label'", f"{tunnel.label!r}: the labels of its links must be {LABELS[0]} to {LABELS[-1]}"
+        )
 
 
 def _check_traffic(where: str, traffic: Traffic, world: World, neighbours: dict[str, dict[str, Link]]) -> None:

@@ -6,9 +6,9 @@ event. So a simulated minute costs what happens in it, and the same world and se
 machine.
 
 The parts: `topology` builds machines and interfaces from a world; `machine` is the IP layer of hosts and routers,
-with `routing`, `firewall`, `fragments`, `icmp`, `ratelimit` and, above IP, `stack`; `interface` is a link seen from
-one end, with `faults` (queue and chance) and `traffic` (background load); `packet` is what moves; `capture`
-remembers.
+with `routing`, `firewall`, `fragments`, `icmp`, `ratelimit` and, above IP, `stack`; `balance`, `mpls`, `nat` and
+`control` are what some routers do besides; `interface` is a link seen from one end, with `faults` (queue and chance)
+and `traffic` (background load); `packet` is what moves; `capture` remembers, and `ways` tells where packets go.
 
 The engine knows no clock of its own: a driver says how far time may go. A virtual network lets it jump, the lab
 lets it follow the machine's clock.
@@ -23,12 +23,13 @@ from itertools import count, pairwise
 from typing import Any
 
 from netlab.errors import UsageError
-from netlab.internet import traffic
+from netlab.internet import traffic, ways
 from netlab.internet.capture import Capture, row
 from netlab.internet.interface import Interface
 from netlab.internet.machine import Machine
 from netlab.internet.model import Traffic, World
 from netlab.internet.packet import Packet
+from netlab.internet.routing import LOCAL
 from netlab.internet.topology import build
 from netlab.wire.addresses import to_packed, to_text
 from netlab.wire.ipv4 import IPv4
@@ -68,6 +69,8 @@ class Engine:
         self.capture = Capture(capture)
         self.record = self.capture.record
         self.last_number = 0
+        self.gathered: set[int] = set()
+        """Numbers of the packets that were cut and put together again, or given up."""
         self._background_kept: deque[traffic.Event] = deque(maxlen=traffic.KEPT)
         self.machines, self.routing = build(self, world)
         self._streams = [(each, self._interfaces(each.path)) for each in world.traffic]
@@ -153,7 +156,9 @@ class Engine:
     def packets(
         self, background: bool = False, node: str | None = None, link: str | None = None
     ) -> list[dict[str, Any]]:
-        """What happened, in order, as rows of PACKETS with ``link``, ``number`` and ``parent`` besides.
+        """What happened, in order, as rows of PACKETS with ``link``, ``number``, ``parent`` and ``mpls`` besides.
+
+        ``mpls`` is the label with which the packet went onto the link: label, class, bottom and TTL, "24001/0/1/63".
 
         Parameters
         ----------
@@ -193,19 +198,30 @@ class Engine:
         """How many ICMP messages were not sent, by node and reason: silent, rate limit, about an ICMP error, …"""
         return {(name, why): n for name, machine in self.machines.items() for why, n in machine.withheld.items()}
 
-    def path(self, source: str, destination: str) -> list[str]:
+    def path(self, source: str, destination: str, packet: bytes | None = None) -> list[str]:
         """The machines that a packet from a node to an address passes, both ends included.
 
         It ends where the packet would be dropped, and with the first machine that comes again when it goes in a circle.
+        Of several equal ways it is that of the flow of ``packet``; without one, and where chance decides, the first.
         """
-        machine, packed = self.machine(source), to_packed(destination)
-        names = [machine.name]
-        while isinstance(out := machine.route(packed), Interface):
-            machine = out.peer
-            names.append(machine.name)
-            if machine.is_host or machine.down or names.count(machine.name) > 1:
-                break
-        return names
+        asked = Packet(packet, 0) if packet else None
+        return [each.name for each in ways.path(self.machine(source), to_packed(destination), asked)]
+
+    def is_local(self, node: str, destination: str) -> bool:
+        """Whether an address is the node's own, or a loopback address."""
+        return self.machine(node).route(to_packed(destination)) == LOCAL
+
+    def paths(self, source: str, destination: str) -> list[tuple[str, str]]:
+        """Every pair of neighbours between which a packet from a node to an address may travel, the nearest first."""
+        return ways.edges(self.machine(source), to_packed(destination))
+
+    def return_path(self, source: str, destination: str, address: str) -> list[str]:
+        """The machines that an answer passes: from where packets for ``destination`` end to ``address``, the source's.
+
+        Both ends are included. The answer to a packet that does not arrive is the error about it.
+        """
+        out = ways.path(self.machine(source), to_packed(destination))
+        return [each.name for each in ways.back(out, to_packed(address))]
 
     def _catch_up(self) -> None:
         for background in self._backgrounds:

@@ -100,6 +100,8 @@ class Datagram:
     """The fragment with offset 0, which gives the header."""
     total: int = -1
     """Length of the whole payload, known from the fragment that ends it."""
+    longest: int = 0
+    """Size of the largest fragment."""
 
 
 class Reassembly:
@@ -120,7 +122,7 @@ class Reassembly:
             if len(self.waiting) >= MOST_DATAGRAMS:
                 return datagram, "too many fragments"
             self.waiting[key] = datagram
-        datagram.latest = packet
+        datagram.latest, datagram.longest = packet, max(datagram.longest, packet.size)
         start = layers.offset if packet.family == 4 else place.header + 8
         end = _insert(datagram, place.offset, packet.raw[start:], place.more)
         if place.offset == 0 and datagram.first is None:

@@ -17,6 +17,7 @@ from netlab.internet.extension import walk
 from netlab.internet.packet import Packet, is_multicast
 from netlab.wire import icmpv4, icmpv6
 from netlab.wire.addresses import to_text
+from netlab.wire.extensions import QUOTE_LENGTH, Extension
 from netlab.wire.ipv4 import IPv4
 from netlab.wire.ipv6 import IPv6
 
@@ -115,6 +116,9 @@ MOST4, MOST6 = 576, 1280
 INTERNETWORK_CONTROL = 0xC0
 """The precedence of IPv4 errors: RFC 1812 section 4.3.2.5."""
 
+EXTENSIBLE = {4: (3, 11, 12), 6: (1, 3)}
+"""Types of errors that may carry extensions, by family (RFC 4884 section 4)."""
+
 UNLIMITED = "too long"
 """Path MTU discovery is not rate limited, as in Linux: a lost "too long" would stall a connection for seconds."""
 
@@ -137,37 +141,55 @@ def forbidden(packet: Packet, cause: str) -> str:
 
 
 def error(
-    packet: Packet, cause: str, source: bytes, ttl: int, identification: int, pointer: int = 0, mtu: int = 0
+    packet: Packet,
+    cause: str,
+    source: bytes,
+    ttl: int,
+    identification: int,
+    pointer: int = 0,
+    mtu: int = 0,
+    quotes: int | None = None,
+    extensions: tuple[Extension, ...] = (),
 ) -> bytes:
-    """The IP packet that tells the sender of ``packet`` what became of it; it quotes as much of it as fits."""
+    """The IP packet that tells the sender of ``packet`` what became of it.
+
+    It quotes as much of it as fits, or ``quotes`` bytes behind the IP header. With ``extensions`` it quotes at most
+    128 bytes, so that they stand where old programs look for them; a message that cannot have any has none.
+    """
     kind, code = NUMBERS[cause][packet.family]
     here, there = to_text(source), to_text(packet.source)
     original = packet.now()
+    if quotes is not None:
+        original = original[: packet.offset + quotes]
+    if kind not in EXTENSIBLE[packet.family]:
+        extensions = ()
+    if extensions:
+        original = original[:QUOTE_LENGTH]
     if packet.family == 6:
-        message6 = _message6(kind, code, original[: MOST6 - 48], pointer, mtu)
+        message6 = _message6(kind, code, original[: MOST6 - 48], pointer, mtu, extensions)
         return IPv6(here, there, ICMPV6, message6.to_bytes(here, there), hop_limit=ttl).to_bytes()
-    message4 = _message4(kind, code, original[: MOST4 - 28], pointer, mtu)
+    message4 = _message4(kind, code, original[: MOST4 - 28], pointer, mtu, extensions)
     tos = original[1] & 0x1E | INTERNETWORK_CONTROL
     return IPv4(here, there, ICMP, message4.to_bytes(), ttl=ttl, tos=tos, identification=identification).to_bytes()
 
 
 def _message4(
-    kind: int, code: int, original: bytes, pointer: int, mtu: int
+    kind: int, code: int, original: bytes, pointer: int, mtu: int, extensions: tuple[Extension, ...]
 ) -> icmpv4.DestinationUnreachable | icmpv4.TimeExceeded | icmpv4.ParameterProblem:
     if kind == 3:
-        return icmpv4.DestinationUnreachable(code, original, mtu=mtu)
+        return icmpv4.DestinationUnreachable(code, original, mtu=mtu, extensions=extensions)
     if kind == 11:
-        return icmpv4.TimeExceeded(code, original)
-    return icmpv4.ParameterProblem(code, pointer, original)
+        return icmpv4.TimeExceeded(code, original, extensions=extensions)
+    return icmpv4.ParameterProblem(code, pointer, original, extensions=extensions)
 
 
 def _message6(
-    kind: int, code: int, original: bytes, pointer: int, mtu: int
+    kind: int, code: int, original: bytes, pointer: int, mtu: int, extensions: tuple[Extension, ...]
 ) -> icmpv6.DestinationUnreachable | icmpv6.PacketTooBig | icmpv6.TimeExceeded | icmpv6.ParameterProblem:
     if kind == 1:
-        return icmpv6.DestinationUnreachable(code, original)
+        return icmpv6.DestinationUnreachable(code, original, extensions=extensions)
     if kind == 2:
         return icmpv6.PacketTooBig(mtu, original)
     if kind == 3:
-        return icmpv6.TimeExceeded(code, original)
+        return icmpv6.TimeExceeded(code, original, extensions=extensions)
     return icmpv6.ParameterProblem(code, pointer, original)

@@ -32,7 +32,7 @@ class Interface:
     """One machine's end of one link."""
 
     __slots__ = (
-        "addresses", "background", "delay", "deliver", "down", "engine", "events", "faults", "latest", "link",
+        "addresses", "background", "cost", "delay", "deliver", "down", "engine", "events", "faults", "latest", "link",
         "link_name", "machine", "mtu", "networks", "node_name", "order", "peer", "peer_name", "plain", "queue",
         "record", "reverse",
     )  # fmt: skip
@@ -45,7 +45,7 @@ class Interface:
         self.engine, self.machine, self.peer, self.link = engine, machine, peer, link
         self.events, self.order, self.record = engine.events, engine.order, engine.record
         self.mtu = link.mtu
-        self.delay = direction.delay
+        self.delay, self.cost = direction.delay, direction.cost
         self.down = link.down
         self.queue = Queue(direction.rate, direction.queue) if direction.rate else None
         chances = direction.loss, direction.duplicate, direction.reorder, direction.corrupt, direction.jitter

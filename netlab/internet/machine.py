@@ -8,28 +8,35 @@ router and of whose destination the router already knows the next link (``fast``
 `examine`, which does everything in full. A machine with a firewall, a host, a machine that is off has an empty
 ``fast``.
 
-Protocols above IP are in a table, ``handlers``: see `stack.py`. Everything a machine says itself leaves by
-`originate`.
+Which way a packet goes is known to `Forwarding`. Protocols above IP are in a table, ``handlers``: see `stack.py`.
+Everything a machine says itself leaves by `originate`, what it says about packets of others is in `complaints.py`.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netlab.errors import PacketError
-from netlab.internet import icmp, stack
+from netlab.internet import mpls, rewrite, stack
 from netlab.internet.capture import DELIVERED, FORWARDED, SENT
+from netlab.internet.complaints import complain
+from netlab.internet.control import ControlPlane
 from netlab.internet.extension import Layers, hop_by_hop, options4, walk
 from netlab.internet.firewall import Firewall
-from netlab.internet.fragments import TIMEOUT, Datagram, Reassembly, join, split
+from netlab.internet.forwarding import Forwarding
+from netlab.internet.fragments import Reassembly, split
+from netlab.internet.gathering import gather
 from netlab.internet.interface import Interface
 from netlab.internet.model import Node
+from netlab.internet.nat import Translator
 from netlab.internet.packet import Packet, is_link_local
 from netlab.internet.randomness import stream
 from netlab.internet.ratelimit import Limiter
-from netlab.internet.routing import LOCAL, FixedRoutes, Routing
+from netlab.internet.routing import LOCAL
+from netlab.internet.tables import ANSWERS_FROM
+from netlab.wire.addresses import to_packed
 
 if TYPE_CHECKING:
     from netlab.internet.engine import Engine
@@ -46,71 +53,33 @@ REFUSALS = {
 """What a kernel tells a program that wants to send where no route leads; others: as the route says."""
 
 
-class Machine:
+class Machine(Forwarding):
     """One node at run time."""
 
+    __slots__ = (
+        "control", "firewall", "fixed_source", "handlers", "identifications", "limiter", "listeners", "open",
+        "path_mtu", "reassembly", "rewrites", "translator", "withheld",
+    )  # fmt: skip
+
     def __init__(self, engine: Engine, config: Node, index: int) -> None:
-        self.engine, self.config, self.index = engine, config, index
-        self.name = self.node_name = config.name
-        self.link_name = self.peer_name = ""
-        self.delay = 0
-        self.is_host = config.kind == "host"
-        self.down = config.down
-        self.addresses: list[bytes] = []
-        self.own: set[bytes] = set()
-        self.families: set[int] = {4, 6}
-        self.interfaces: list[Interface] = []
-        self.table: dict[bytes, Interface | str] = {}
-        self.fast: dict[bytes | None, Interface] = {}
-        """The part of ``table`` by which `receive` forwards without a closer look."""
+        super().__init__(engine, config, index)
         self.firewall = Firewall(config.firewall) if config.firewall else None
-        self.passes = not (self.is_host or self.down or self.firewall)
+        self.translator = Translator(config.nat, engine.seed, config.name) if config.nat else None
+        self.rewrites = self.translator is not None or config.tos is not None
+        self.passes = not (self.is_host or self.down or self.firewall or self.rewrites)
         self.limiter = Limiter(config.icmp) if config.icmp else None
+        self.control = ControlPlane(config.control, engine.seed, config.name) if config.control else None
         self.reassembly = Reassembly()
         self.path_mtu: dict[bytes, int] = {}
         """What ICMP told about the largest packet towards a destination (RFC 1191, RFC 8201)."""
         self.open = frozenset(config.open)
         self.handlers = dict(stack.HANDLERS)
         self.listeners: list[deque[tuple[int, bytes]]] = []
-        self.external: Callable[[int, bytes], None] | None = None
         self.withheld: Counter[str] = Counter()
         """How many ICMP errors and echo replies were not sent, by reason: the truth behind a silent hop."""
+        fixed = config.answers_from not in ANSWERS_FROM
+        self.fixed_source = to_packed(config.answers_from) if fixed else None
         self.identifications = stream(engine.seed, "node", config.name, "identification").getrandbits(16)
-
-    def add_address(self, address: bytes) -> None:
-        self.addresses.append(address)
-        self.own.add(address)
-        self.families = {4 if len(each) == 4 else 6 for each in self.addresses}
-
-    def any_address(self, family: int) -> bytes | None:
-        return next((each for each in self.addresses if (len(each) == 4) == (family == 4)), None)
-
-    def broadcasts(self, address: bytes) -> bool:
-        """Whether this is the broadcast address of one of its links (RFC 919): all bits behind the prefix are 1."""
-        value = int.from_bytes(address, "big")
-        return len(address) == 4 and any(
-            size == 4 and shift > 1 and value >> shift == number and ~value & ((1 << shift) - 1) == 0
-            for interface in self.interfaces
-            for size, shift, number in interface.networks
-        )
-
-    def default_route(self) -> Interface | None:
-        """Where a host sends what it knows nothing about: over its first link that is up."""
-        return next((each for each in self.interfaces if self.is_host and not each.down), None)
-
-    def is_on(self, destination: bytes) -> bool:
-        """Whether the address fits a network of one of the machine's links."""
-        value = int.from_bytes(destination, "big")
-        return any(
-            size == len(destination) and value >> shift == number
-            for interface in self.interfaces
-            for size, shift, number in interface.networks
-        )
-
-    def connect(self, routing: Routing, fixed: FixedRoutes) -> None:
-        """The world is complete: from now on the machine can ask for routes."""
-        self.routing = routing
-        self.fixed_route = fixed.find
 
     # ── a packet comes in ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -125,8 +94,11 @@ class Machine:
 
     def examine(self, packet: Packet, incoming: Interface | None) -> None:
         """Everything that a machine does with a packet, in full."""
+        packet.incoming = incoming
         if self.down:
             self.drop(packet, "node down")
+        elif packet.shim:
+            mpls.switch(self, packet, packet.shim)
         elif self.external:
             self.engine.record((self.engine.now, DELIVERED, self, packet, packet.ttl))
             self.external(self.engine.now, packet.now())
@@ -134,45 +106,69 @@ class Machine:
             self.refuse(packet, packet.fault, 2 if packet.fault == "bad total length" else 0)
         elif problem := options4(packet) if packet.family == 4 else hop_by_hop(packet):
             self.refuse(packet, *problem)
+        elif self.translator and incoming and self.translator.concerns(packet):
+            self.translate(packet, self.translator)
         else:
-            route = self.route(packet.destination)
-            if route == LOCAL and packet.destination not in self.own and incoming:
-                self.drop(packet, "martian destination")  # a loopback address, from outside
-            elif route == LOCAL:
-                self.deliver(packet)
-            elif self.is_host and route != "broadcast or multicast":
-                self.drop(packet, "not for this host")
-            elif isinstance(route, str):
-                self.refuse(packet, route)
-            else:
-                self.forward(packet, route)
+            self.direct(packet)
 
-    def route(self, destination: bytes) -> Interface | str:
-        """The way to a destination, see `routing`; asked for once and then kept."""
-        found = self.table.get(destination)
-        if found is None:
-            found = self.table[destination] = self.routing.route(self, destination)
-            if self.passes and isinstance(found, Interface) and not self.external:
-                self.fast[destination] = found
-        return found
+    def direct(self, packet: Packet, inward: Packet | None = None) -> None:
+        """Where does a packet go? ``inward``: what a NAT makes of it for the host that it answers."""
+        route = self.way(inward or packet)
+        if route == LOCAL and packet.destination not in self.own and packet.incoming:
+            self.drop(packet, "martian destination")  # a loopback address, from outside
+        elif route == LOCAL:
+            self.deliver(packet)
+        elif self.is_host and route != "broadcast or multicast":
+            self.drop(packet, "not for this host")
+        elif isinstance(route, str):
+            self.refuse(packet, route)
+        else:
+            self.forward(packet, route, inward)
 
-    def forward(self, packet: Packet, out: Interface) -> None:
-        """Pass a packet on, after all that a router has to check first."""
+    def translate(self, packet: Packet, translator: Translator) -> None:
+        """A NAT looks at whole packets only: later fragments have no ports."""
+        layers = walk(packet)
+        if layers.fragment and (layers.fragment.offset or layers.fragment.more):
+            whole = gather(self, packet, layers, passing=True)
+        else:
+            whole = packet
+        if whole:
+            self.direct(whole, translator.inward(whole))
+
+    def forward(self, packet: Packet, out: Interface, inward: Packet | None = None) -> None:
+        """Pass a packet on, after all that a router has to check first; ``inward`` as in `direct`."""
         mtu = out.mtu_for(packet.family)
         if packet.ttl < 2:
             self.refuse(packet, "ttl exceeded")
         elif is_link_local(packet.source):
             self.refuse(packet, "beyond scope")
-        elif packet.size > mtu and packet.dont_fragment:
-            if self.config.hides_too_big:
-                self.drop(packet, "MTU black hole")
-            else:
-                self.refuse(packet, "too long", mtu=mtu)
-        elif self.firewall and (reason := self.firewall.reason(packet)):
-            self.refuse(packet, reason)
+        elif self.fits(packet, mtu):
+            if self.firewall and (reason := self.firewall.reason(inward or packet)):
+                self.refuse(packet, reason)
+                return
+            changed = self.rewrite(inward or packet) if self.rewrites else packet
+            if changed is None:
+                self.drop(packet, "no free port")
+                return
+            changed.ttl -= 1
+            self.send(changed, out, mtu, FORWARDED)
+
+    def fits(self, packet: Packet, mtu: int) -> bool:
+        """Whether a packet may go onto a link with this MTU, in fragments if need be; if not, its sender is told."""
+        if (packet.longest or packet.size) <= mtu or not packet.dont_fragment:
+            return True
+        if self.config.hides_too_big:
+            self.drop(packet, "MTU black hole")
         else:
-            packet.ttl -= 1
-            self.send(packet, out, mtu, FORWARDED)
+            self.refuse(packet, "too long", mtu=mtu)
+        return False
+
+    def rewrite(self, packet: Packet) -> Packet | None:
+        """A packet as it leaves a router that changes packets; None: its NAT has no port for it."""
+        changed: Packet | None = packet
+        if self.translator and self.translator.goes_out(packet):
+            changed = self.translator.outward(packet)
+        return rewrite.tos(changed, self.config.tos) if changed and self.config.tos is not None else changed
 
     def deliver(self, packet: Packet) -> None:
         """The packet is for this machine."""
@@ -183,7 +179,8 @@ class Machine:
         if layers.problem and layers.problem.reason != "protocol unreachable":
             self.refuse(packet, *layers.problem)
         elif layers.fragment and (layers.fragment.offset or layers.fragment.more):
-            self._reassemble(packet, layers)
+            if whole := gather(self, packet, layers):
+                self._hand_up(whole, walk(whole), whole=True)
         else:
             self._hand_up(packet, layers)
 
@@ -202,46 +199,15 @@ class Machine:
             if handler and not layers.problem:
                 handler(self, packet, layers.offset)
             elif layers.protocol != stack.NO_NEXT_HEADER or packet.family == 4:
-                self.complain(packet, "protocol unreachable", layers.named if packet.family == 6 else 0)
-
-    # ── fragments ──────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _reassemble(self, packet: Packet, layers: Layers) -> None:
-        engine, place = self.engine, layers.fragment
-        if place and place.more and (len(packet.raw) - (place.header + 8 if place.header else layers.offset)) % 8:
-            if packet.family == 6:  # RFC 8200 section 4.5: the payload length is at fault
-                self.refuse(packet, "bad extension header", 4)
-            else:
-                self.drop(packet, "bad fragment")
-            return
-        datagram, state = self.reassembly.add(packet, layers)
-        if state not in ("first", "waiting", "complete"):
-            self.drop(packet, state)
-            return
-        engine.record((engine.now, DELIVERED, self, packet, packet.ttl))
-        if state == "complete":
-            whole = Packet(join(datagram), self._number_of(datagram))
-            self._hand_up(whole, walk(whole), whole=True)
-        elif state == "first":
-            engine.at(engine.now + TIMEOUT[packet.family], lambda: self._give_up(datagram))
-
-    def _give_up(self, datagram: Datagram) -> None:
-        """The rest of a datagram did not come: its sender is told, if the fragment that says who that is did come."""
-        if self.reassembly.give_up(datagram):
-            part = (datagram.first or datagram.latest).copy(number=self._number_of(datagram))
-            part.parent = 0
-            self.drop(part, "reassembly time exceeded")
-            if datagram.first:
-                self.complain(datagram.first, "reassembly time exceeded")
-
-    def _number_of(self, datagram: Datagram) -> int:
-        """The packet that was cut into these fragments; a new number when they came into the world as fragments."""
-        return (datagram.first or datagram.latest).whole or self.engine.number()
+                complain(self, packet, "protocol unreachable", layers.named if packet.family == 6 else 0)
 
     # ── a packet goes out ──────────────────────────────────────────────────────────────────────────────────────
 
-    def originate(self, raw: bytes, parent: int = 0, fragment: bool = True) -> str:
-        """Send a packet of this machine's own; "" when it left, else why a kernel would refuse."""
+    def originate(self, raw: bytes, parent: int = 0, fragment: bool = True, tunnel: mpls.Shim | None = None) -> str:
+        """Send a packet of this machine's own; "" when it left, else why a kernel would refuse.
+
+        ``tunnel``: it is an error about a packet with this label and goes on with it.
+        """
         engine = self.engine
         if self.down:
             return "network is down"
@@ -249,7 +215,12 @@ class Machine:
             packet = Packet(raw, engine.number(), parent)
         except PacketError:
             return "invalid argument"
-        route = self.route(packet.destination)
+        if tunnel:
+            mtu = tunnel.path.links[tunnel.place].mtu_for(packet.family)
+            ttl = packet.ttl if tunnel.path.uniform else mpls.PIPE_TTL
+            mpls.send(self, packet, tunnel.path, tunnel.place, ttl, mtu, SENT)
+            return ""
+        route = self.way(packet)
         if route == LOCAL:
             engine.record((engine.now, SENT, self, packet, packet.ttl))
             engine.at(engine.now, lambda: self._loop_back(packet))
@@ -271,14 +242,25 @@ class Machine:
         return ""
 
     def send(self, packet: Packet, out: Interface, mtu: int, what: str) -> None:
-        """Put a packet on a link, in fragments when it is too long for it."""
-        if packet.size <= mtu:
-            out.send(packet, what)
+        """Put a packet on a link, or into the tunnel that begins there for its destination."""
+        if self.entered and (path := self.entered.get(packet.destination)):
+            mpls.enter(self, packet, path, mtu, what)
             return
+        for piece in self.pieces(packet, mtu):
+            out.send(piece, what)
+
+    def pieces(self, packet: Packet, mtu: int) -> Sequence[Packet]:
+        """The packet, or its fragments when it is too long; one that came in fragments is cut as it came."""
+        if packet.longest:
+            mtu = min(mtu, packet.longest)
+        if packet.size <= mtu:
+            return (packet,)
+        cut = []
         for raw in split(packet.now(), mtu, self.identification()):
             piece = Packet(raw, self.engine.number(), packet.number)
             piece.whole = packet.whole if packet.is_fragment else packet.number
-            out.send(piece, what)
+            cut.append(piece)
+        return cut
 
     def _loop_back(self, packet: Packet) -> None:
         if packet.fault == "martian source":
@@ -301,30 +283,4 @@ class Machine:
         if reason == "reset by firewall":
             stack.reset(self, packet)
         else:
-            self.complain(packet, reason, pointer, mtu)
-
-    def complain(self, packet: Packet, cause: str, pointer: int = 0, mtu: int = 0) -> None:
-        """Send the ICMP error for a cause, if there is one, if it may be sent, and if the limit allows it."""
-        if packet.family not in icmp.NUMBERS.get(cause, ()):
-            return
-        if self.config.silent:
-            self.withheld["silent"] += 1
-        elif forbidden := icmp.forbidden(packet, cause):
-            self.withheld[forbidden] += 1
-        elif (source := self.source_towards(packet)) is None:
-            self.withheld["no way back"] += 1
-        elif self.limiter and cause != icmp.UNLIMITED and not self.limiter.allow(self.engine.now, packet.source):
-            self.withheld["rate limit"] += 1
-        else:
-            raw = icmp.error(packet, cause, source, self.config.initial_ttl, self.identification(), pointer, mtu)
-            if self.originate(raw, packet.number):
-                self.withheld["no way back"] += 1
-
-    def source_towards(self, packet: Packet) -> bytes | None:
-        """The source of an error: the address asked, else that of the interface towards the sender (as Linux)."""
-        if packet.destination in self.own:
-            return packet.destination
-        route = self.route(packet.source)
-        if isinstance(route, Interface):
-            return route.addresses.get(packet.family) or self.any_address(packet.family)
-        return self.any_address(packet.family) if route == LOCAL else None
+            complain(self, packet, reason, pointer, mtu)

@@ -53,6 +53,30 @@ class Route:
 
 
 @dataclass(slots=True)
+class Control:
+    """A slow control plane: what happens to the ICMP messages that a node makes itself."""
+
+    delay: int = 0
+    """ns until a message leaves."""
+    jitter: int = 0
+    """Extra delay of up to this many ns; messages keep their order."""
+    drop: float = 0.0
+    """Share of the messages that are never made."""
+
+
+@dataclass(slots=True)
+class Nat:
+    """Source NAT: the hosts of ``inside`` share one address of the router."""
+
+    inside: str
+    """A prefix. Nobody outside of it knows a way there."""
+    address: str
+    """The address of the router that the world sees instead, without prefix length."""
+    fix_quotes: bool = True
+    """Whether ICMP errors are translated inside their quotes, too (as Linux does)."""
+
+
+@dataclass(slots=True)
 class Node:
     name: str
     kind: Literal["host", "router"] = "router"
@@ -78,6 +102,20 @@ class Node:
     """Drops packets that are too long without a word: an MTU black hole."""
     firewall: tuple[FirewallRule, ...] = ()
     routes: tuple[Route, ...] = ()
+    balance: Literal["", "flow", "packet", "destination"] = ""
+    """How it spreads packets over equally short ways; "": it does not, the first way takes all."""
+    answers_from: str = "return"
+    """The source of its ICMP errors: that of the link by which they leave ("return", as Linux), of the link by which
+    the packet came ("incoming"), or one of its addresses."""
+    interface_information: bool = False
+    """Its errors tell by which interface the packet came (RFC 5837)."""
+    quotes: int | None = None
+    """Bytes behind the IP header that its errors quote of a packet; None: as many as fit."""
+    control: Control | None = None
+    """None: what it says itself leaves at once."""
+    nat: Nat | None = None
+    tos: int | None = None
+    """The type of service (traffic class) that it gives all packets it forwards; None: it changes none."""
     external: bool = False
     """The lab: a real kernel plays this host; the engine only carries its packets."""
 
@@ -101,6 +139,8 @@ class Direction:
     """Bits per second; 0: infinitely fast."""
     queue: int = 1000
     """Packets that wait for a link with a rate; one more is dropped."""
+    cost: int = 1
+    """What the link adds to the length of a way; packets take the shortest."""
 
 
 @dataclass(slots=True)
@@ -130,6 +170,20 @@ class Traffic:
 
 
 @dataclass(slots=True)
+class Tunnel:
+    """An MPLS label-switched path: for packets whose way leads through its first and beyond its last router."""
+
+    path: tuple[str, ...]
+    """Ingress, inner routers, egress."""
+    mode: Literal["uniform", "pipe"] = "uniform"
+    """uniform: the TTL goes on counting inside; pipe: the inner routers are hidden."""
+    labels: bool = True
+    """Errors made inside carry the label stack (RFC 4950)."""
+    label: int = 24_001
+    """The label on its first link; each further link has the next number."""
+
+
+@dataclass(slots=True)
 class World:
     name: str
     vantage: str
@@ -137,6 +191,7 @@ class World:
     links: list[Link]
     traffic: list[Traffic] = field(default_factory=list)
     description: str = ""
+    tunnels: list[Tunnel] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return f"<netlab world: {self.name}, {len(self.nodes)} nodes, {len(self.links)} links, from {self.vantage}>"

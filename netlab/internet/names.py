@@ -3,7 +3,8 @@
 A host answers to its node name (``www``), to ``<node>.<world>.example`` and to the name that the world file gives it;
 case and a final dot do not matter. Addresses are given in the order of the world file, IPv4 first, so that
 everybody gets the same one (a real resolver sorts by RFC 6724, which depends on the machine). An address that no
-node has resolves to itself, as everywhere: finding out that nobody is there is the network's business.
+node has resolves to itself, as everywhere: finding out that nobody is there is the network's business. ``localhost``
+and the loopback addresses are the machine itself, whichever that is (RFC 6761 section 6.3).
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from netlab.errors import NameNotFound, NoRoute, UsageError
 from netlab.internet.model import Link, Node, World
 from netlab.internet.places import NS_PER_KM
 from netlab.internet.space import Interface, interface
+
+LOCALHOST = "localhost"
+LOOPBACK: dict[Literal[4, 6], str] = {4: "127.0.0.1", 6: "::1"}
+"""The names and addresses of a machine for itself (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3)."""
 
 FEW = 12
 """So many hosts are listed when a name is unknown."""
@@ -48,6 +53,8 @@ class Names:
             if family not in (None, version):
                 raise NameNotFound(name, self._where(), f"it is an IPv{version} address, and IPv{family} was asked for")
             return [literal]
+        if name.strip().rstrip(".").lower() == LOCALHOST and LOCALHOST not in self._nodes:
+            return [LOOPBACK[family]] if family else list(LOOPBACK.values())
         node = self._find(name)
         if node is None:
             raise NameNotFound(name, self._where(), self._hint(name))
@@ -59,7 +66,7 @@ class Names:
     def reverse(self, address: str) -> str:
         """The name of the node with this address, ``""`` when there is none."""
         node = self.node_of(address)
-        return self.hostname(node) if node else ""
+        return self.hostname(node) if node else LOCALHOST if _is_loopback(address) else ""
 
     def node_of(self, address: str) -> Node | None:
         """The node that has this address."""
@@ -90,6 +97,8 @@ class Names:
         mine = self.addresses(node, family)
         if literal and literal not in mine:
             raise UsageError("source", source, f"{destination} is IPv{family}: give a source of the same family")
+        if _is_loopback(destination):
+            return literal or LOOPBACK[family]
         if not mine:
             raise NoRoute(destination, node.name, f"{node.name} has no IPv{family} address")
         if destination in mine:
@@ -165,6 +174,10 @@ def _edge(link: Link) -> dict[str, Any]:
         "queue": way.queue,
         "down": link.down,
     }
+
+
+def _is_loopback(address: str) -> bool:
+    return address == LOOPBACK[6] or address.startswith("127.")
 
 
 def _literal(text: str) -> str:

@@ -12,9 +12,14 @@ look at closely (options, a faulty header, a source address that cannot be).
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
 from netlab.errors import PacketError
 from netlab.wire.checksum import ones_complement_sum, update
+
+if TYPE_CHECKING:
+    from netlab.internet.interface import Interface
+    from netlab.internet.mpls import Shim
 
 HEADER4 = struct.Struct("!BBHHHBBH4s4s")
 HEADER6 = struct.Struct("!IHBB16s16s")
@@ -27,8 +32,8 @@ class Packet:
     """One IP packet. Copies with other bytes (a flipped bit, another TOS) keep ``number``."""
 
     __slots__ = (
-        "destination", "family", "fault", "key", "number", "offset", "parent", "protocol", "raw", "size",
-        "source", "ttl", "twin", "whole",
+        "destination", "family", "fault", "incoming", "key", "longest", "number", "offset", "parent", "protocol", "raw",
+        "shim", "size", "source", "ttl", "twin", "whole",
     )  # fmt: skip
 
     family: int
@@ -49,8 +54,14 @@ class Packet:
         """The packet that this one answers, is a fragment of or a second copy of; 0: none."""
         self.whole = 0
         """Of a fragment: the packet that was cut first, however often it was cut since; 0: unknown."""
+        self.longest = 0
+        """Put together on its way (by a NAT): the size of the largest fragment in which it came; 0: it came whole."""
+        self.shim: Shim | None = None
+        """The MPLS label in front of it; None: it is not in a tunnel."""
         self.twin = False
         """Whether it is the second copy that a link made; no link copies it again."""
+        self.incoming: Interface | None = None
+        """Where it came in at the machine that looked at it closely last."""
         self.fault = ""
         """What is wrong with the header; the reason for which the next machine drops it."""
         version = raw[0] >> 4 if raw else 0
@@ -114,8 +125,16 @@ class Packet:
     def copy(self, raw: bytes | None = None, number: int = 0, parent: int = 0) -> Packet:
         """A second packet with the same TTL: other bytes, another number, or both."""
         other = Packet(self.now() if raw is None else raw, number or self.number, parent or self.parent)
-        other.whole, other.twin = self.whole, self.twin
+        other.whole, other.twin, other.longest = self.whole, self.twin, self.longest
+        if self.shim:
+            other.shim, other.key = self.shim, None
         return other
+
+    def leave_tunnel(self, ttl: int) -> None:
+        """From here on it has no label, and its TTL counts again."""
+        if self.shim:
+            self.shim, self.key = None, Packet(self.raw, 0).key
+        self.ttl = ttl
 
     @property
     def fragment_offset(self) -> int:

@@ -10,8 +10,8 @@ import json
 from typing import Any
 
 from netlab.internet import places
-from netlab.internet.model import Direction, FirewallRule, Link, Node, RateLimit, Traffic, World
-from netlab.internet.tables import DELAY, DIRECTION, FLAGS, OFF, ON, RATE, Quantity
+from netlab.internet.model import Control, Direction, FirewallRule, Link, Nat, Node, RateLimit, Traffic, Tunnel, World
+from netlab.internet.tables import CONTROL, DELAY, DIRECTION, FLAGS, OFF, ON, RATE, Quantity
 
 AS_USUAL = Direction()
 
@@ -26,6 +26,8 @@ def to_dict(world: World) -> dict[str, Any]:
         data["link"] = [_link(link) for link in world.links]
     if world.traffic:
         data["traffic"] = [_traffic(traffic) for traffic in world.traffic]
+    if world.tunnels:
+        data["tunnel"] = [_tunnel(tunnel) for tunnel in world.tunnels]
     return data
 
 
@@ -34,7 +36,7 @@ def to_toml(world: World) -> str:
     data = to_dict(world)
     lines = [f"{key} = {_value(value)}" for key, value in data.items() if isinstance(value, str)]
     lines += ["", "[node]", *(f"{name} = {_value(node)}" for name, node in data["node"].items())]
-    for key in ("link", "traffic"):
+    for key in ("link", "traffic", "tunnel"):
         for table in data.get(key, []):
             lines += ["", f"[[{key}]]", *(f"{name} = {_value(value)}" for name, value in table.items())]
     return "\n".join(lines) + "\n"
@@ -63,7 +65,25 @@ def _node(node: Node, world: str) -> dict[str, Any]:
         data["firewall"] = [_rule(rule) for rule in node.firewall]
     if node.routes:
         data["routes"] = [{"to": route.to, "via": route.via} for route in node.routes]
+    if node.balance:
+        data["balance"] = node.balance
+    if node.answers_from != "return":
+        data["answers_from"] = node.answers_from
+    data |= {key: getattr(node, key) for key in ("quotes", "tos") if getattr(node, key) is not None}
+    if node.control:
+        data["control"] = _control(node.control)
+    if node.nat:
+        data["nat"] = _nat(node.nat)
     return data
+
+
+def _control(control: Control) -> dict[str, Any]:
+    return {quantity.key: _amount(quantity, control) for quantity in CONTROL if getattr(control, quantity.field)}
+
+
+def _nat(nat: Nat) -> dict[str, Any]:
+    data: dict[str, Any] = {"inside": nat.inside, "address": nat.address}
+    return data if nat.fix_quotes else data | {"fix_quotes": False}
 
 
 def _rate_limit(limit: RateLimit) -> dict[str, Any]:
@@ -106,6 +126,8 @@ def _direction(direction: Direction) -> dict[str, Any]:
             data[quantity.key] = _amount(quantity, direction)
     if direction.queue != AS_USUAL.queue:
         data["queue"] = direction.queue
+    if direction.cost != AS_USUAL.cost:
+        data["cost"] = direction.cost
     return data
 
 
@@ -115,6 +137,11 @@ def _traffic(traffic: Traffic) -> dict[str, Any]:
     if traffic.kind == "on-off":
         data |= {quantity.key: _amount(quantity, traffic) for quantity in (ON, OFF)}
     return data
+
+
+def _tunnel(tunnel: Tunnel) -> dict[str, Any]:
+    data: dict[str, Any] = {"path": list(tunnel.path), "mode": tunnel.mode, "label": tunnel.label}
+    return data if tunnel.labels else data | {"labels": False}
 
 
 def _amount(quantity: Quantity, holder: object) -> float | int:

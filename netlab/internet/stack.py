@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from netlab.errors import PacketError
+from netlab.internet.complaints import complain, say
 from netlab.internet.extension import Layers, walk
 from netlab.internet.interface import LEAST_MTU6
 from netlab.internet.model import EPOCH
@@ -80,7 +81,8 @@ def _answer_icmp(machine: Machine, packet: Packet, body: bytes) -> None:
     elif not machine.config.answers_echo and body[0] in (icmpv4.EchoReply.type, icmpv6.EchoReply.type):
         machine.withheld["answers no echo"] += 1
     else:
-        _answer(machine, packet, packet.protocol if packet.family == 4 else icmpv6.PROTOCOL, body)
+        protocol = packet.protocol if packet.family == 4 else icmpv6.PROTOCOL
+        say(machine, _answer_to(machine, packet, protocol, body), packet)
 
 
 def _remember_mtu(machine: Machine, original: bytes, mtu: int) -> None:
@@ -100,7 +102,7 @@ def udp(machine: Machine, packet: Packet, start: int) -> None:
     raw = packet.raw
     port = raw[start + 2] << 8 | raw[start + 3]
     if ("udp", port) not in machine.open:
-        machine.complain(packet, "port unreachable")
+        complain(machine, packet, "port unreachable")
     elif port == ECHO_PORT:
         here, there = to_text(packet.destination), to_text(packet.source)
         answer = UDP(port, raw[start] << 8 | raw[start + 1], raw[start + 8 :])
@@ -152,16 +154,19 @@ def _segment(packet: Packet, start: int) -> TCP | None:
 
 
 def _answer(machine: Machine, packet: Packet, protocol: int, body: bytes) -> None:
-    """Send ``body`` back to where a packet came from, with its type of service; TCP wants no fragments (RFC 1191)."""
+    """Send ``body`` back to where a packet came from."""
+    if refusal := machine.originate(_answer_to(machine, packet, protocol, body), packet.number):
+        machine.withheld[refusal] += 1
+
+
+def _answer_to(machine: Machine, packet: Packet, protocol: int, body: bytes) -> bytes:
+    """The packet for the sender of another one, with its type of service; TCP wants no fragments (RFC 1191)."""
     here, there, ttl = to_text(packet.destination), to_text(packet.source), machine.config.initial_ttl
     if packet.family == 6:
         traffic_class = (packet.raw[0] << 8 | packet.raw[1]) >> 4 & 0xFF
-        raw = IPv6(here, there, protocol, body, hop_limit=ttl, traffic_class=traffic_class).to_bytes()
-    else:
-        whole, identification = protocol == 6, 0 if protocol == 6 else machine.identification()
-        raw = IPv4(here, there, protocol, body, ttl, packet.raw[1], identification, dont_fragment=whole).to_bytes()
-    if refusal := machine.originate(raw, packet.number):
-        machine.withheld[refusal] += 1
+        return IPv6(here, there, protocol, body, hop_limit=ttl, traffic_class=traffic_class).to_bytes()
+    whole, identification = protocol == 6, 0 if protocol == 6 else machine.identification()
+    return IPv4(here, there, protocol, body, ttl, packet.raw[1], identification, dont_fragment=whole).to_bytes()
 
 
 HANDLERS: dict[tuple[int, int], Handler] = {

@@ -14,17 +14,32 @@ from typing import Any, NamedTuple
 
 from netlab.errors import WorldError
 
-WORLD_KEYS = ("name", "vantage", "description", "node", "link", "traffic")
+WORLD_KEYS = ("name", "vantage", "description", "node", "link", "traffic", "tunnel")
 NODE_KEYS = (
     "kind", "address", "name", "place", "latitude", "longitude", "asn", "initial_ttl", "open", "icmp", "silent",
-    "answers_echo", "down", "hides_too_big", "firewall", "routes",
+    "answers_echo", "down", "hides_too_big", "firewall", "routes", "balance", "answers_from", "interface_information",
+    "quotes", "control", "nat", "tos",
 )  # fmt: skip
 ICMP_KEYS = ("rate", "burst", "count", "interval_ms", "limit", "per_destination")
 FIREWALL_KEYS = ("action", "protocol", "port", "source", "destination", "reject_with")
 ROUTE_KEYS = ("to", "via")
+NAT_KEYS = ("inside", "address", "fix_quotes")
+TUNNEL_KEYS = ("path", "mode", "labels", "label")
 TRAFFIC_KEYS = ("path", "kind", "rate_mbps", "size", "on_ms", "off_ms")
 
-FLAGS = ("silent", "down", "hides_too_big")
+FLAGS = ("silent", "down", "hides_too_big", "interface_information")
+BALANCERS = ("flow", "packet", "destination")
+MODES = ("uniform", "pipe")
+ANSWERS_FROM = ("return", "incoming")
+"""What ``answers_from`` may say besides one of the node's addresses."""
+LABELS = range(16, 1 << 20)
+"""MPLS labels below 16 mean something else (RFC 3032 section 2.1)."""
+LARGEST = 65_535
+"""Bytes of an IP packet (RFC 791); also the highest port."""
+LEAST_QUOTE = 8
+"""Bytes behind the IP header that every ICMP error quotes (RFC 792)."""
+MOST_COST = 65_535
+"""As in OSPF (RFC 2328 section A.4.2)."""
 REJECTIONS = (
     "administratively-prohibited", "host-prohibited", "net-prohibited", "port-unreachable", "source-policy",
     "reject-route", "tcp-reset",
@@ -67,7 +82,14 @@ DIRECTION = (
 )
 """What both directions of a link have besides delay and queue."""
 
-DIRECTION_KEYS = ("delay_ms", "distance_km", *(quantity.key for quantity in DIRECTION), "queue")
+DIRECTION_KEYS = ("delay_ms", "distance_km", *(quantity.key for quantity in DIRECTION), "queue", "cost")
+
+CONTROL = (
+    Quantity("delay_ms", "delay", 1e6, 0, HOUR_MS, "a time in milliseconds, 0 to 3600000"),
+    Quantity("jitter_ms", "jitter", 1e6, 0, HOUR_MS, "a time in milliseconds, 0 to 3600000"),
+    Quantity("drop", "drop", 1, 0, 1, "a share of the messages from 0 to 1: 0.01 is 1 %"),
+)
+CONTROL_KEYS = tuple(quantity.key for quantity in CONTROL)
 LINK_KEYS = ("ends", "name", "mtu", "down", "forward", "backward", *DIRECTION_KEYS)
 
 

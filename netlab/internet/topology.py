@@ -15,6 +15,7 @@ from netlab.errors import WorldError
 from netlab.internet.interface import Interface
 from netlab.internet.machine import Machine
 from netlab.internet.model import World
+from netlab.internet.mpls import Path
 from netlab.internet.packet import is_link_local
 from netlab.internet.routing import FixedRoutes, Routing
 
@@ -52,6 +53,9 @@ def build(engine: Engine, world: World) -> tuple[dict[str, Machine], Routing]:
     routing = Routing(machines.values())
     for machine in machines.values():
         machine.connect(routing, FixedRoutes(machine))
+    for tunnel in world.tunnels:
+        path = Path(tunnel, [machines[name] for name in tunnel.path])
+        path.machines[0].tunnels.append(path)
     return machines, routing
 
 

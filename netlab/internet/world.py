@@ -26,14 +26,31 @@ name, by default ``<node>.<world>.example``), ``place`` (a city of ``places.py``
   (also ``destination`` and ``reject_with``); the first that fits decides.
 * ``routes``, a list such as ``{ to = "203.0.113.0/24", via = "core" }`` that overrides the shortest path; ``via`` is a
   neighbour, unreachable, prohibit or blackhole.
+* ``balance``: it spreads packets over all equally short ways, by "flow", "packet" or "destination" (``balance.py``).
+  Several links between two nodes are several ways. Without it, the first way takes all.
+* ``answers_from``, the source of its ICMP errors: the address by which they leave ("return", as in Linux and by
+  default), by which the packet came ("incoming"), or one of its addresses.
+* ``interface_information = true``: its errors say by which interface the packet came (RFC 5837).
+* ``quotes = 8``: so many bytes behind the IP header are quoted in its errors, by default as many as fit.
+* ``control = { delay_ms = 50, jitter_ms = 100, drop = 0.1 }``: a slow control plane. What it says itself (errors, echo
+  replies) comes late, or with this share not at all; what it forwards is not touched (``control.py``).
+* ``nat = { inside = "192.0.2.0/26", address = "198.51.100.1" }``: a router whose hosts inside share its outside address
+  (``nat.py``). Only they know the way to the network inside. ``fix_quotes = false``: ICMP errors keep the outside
+  address in their quotes.
+* ``tos = 0``: the type of service or traffic class that it gives to every packet it forwards.
 
 **A link** takes ``ends``, ``name`` (by default ``a-b``), ``mtu``, ``down``, and, for both directions or in the tables
 ``forward`` (from the first end to the second) and ``backward``: ``delay_ms`` or ``distance_km`` (fibre, 5 µs per km),
-``jitter_ms``, ``loss``, ``duplicate``, ``reorder``, ``reorder_delay_ms``, ``corrupt``, ``rate_mbps`` and
-``queue`` (packets). With neither delay nor distance, the distance is that of the two places.
+``jitter_ms``, ``loss``, ``duplicate``, ``reorder``, ``reorder_delay_ms``, ``corrupt``, ``rate_mbps``,
+``queue`` (packets) and ``cost`` (1 by default): the shortest path is the one with the least sum of costs. With neither
+delay nor distance, the distance is that of the two places.
 
 **Traffic** takes ``path`` (nodes), ``kind`` (constant, poisson, on-off), ``rate_mbps``, ``size`` (bytes), ``on_ms`` and
 ``off_ms``.
+
+**A tunnel** (MPLS, ``mpls.py``) takes ``path`` (the routers from ingress to egress), ``mode`` ("uniform": its routers
+show up in a trace; "pipe": they do not), ``labels`` (false: errors made inside do not show the label stack) and
+``label`` (the first label). Packets whose shortest path leads through its ingress and then beyond its egress take it.
 
 Addresses, AS numbers and names come from documentation space (``space.py``). An address belongs to the link whose other
 end shares its prefix. Whatever else stands in the file is a `WorldError` that names table and key.
@@ -50,39 +67,34 @@ from typing import Any, cast
 from netlab.errors import WorldError
 from netlab.internet import places
 from netlab.internet.check import attempt, check, ends
-from netlab.internet.model import Direction, FirewallRule, Link, Node, RateLimit, Route, Traffic, World
+from netlab.internet.model import Direction, Link, Node, Traffic, Tunnel, World
 from netlab.internet.names import edge_rows, node_rows
+from netlab.internet.nodes import read_node
 from netlab.internet.serialise import to_dict, to_toml
-from netlab.internet.space import check_asn, check_hostname, check_label, interface, prefix
+from netlab.internet.space import check_label
 from netlab.internet.tables import (
     DELAY,
     DIRECTION,
     DIRECTION_KEYS,
     DISTANCE,
-    FIREWALL_KEYS,
-    ICMP_KEYS,
+    LABELS,
+    LARGEST,
     LINK_KEYS,
-    NODE_KEYS,
+    MODES,
+    MOST_COST,
     OFF,
     ON,
     RATE,
-    REJECTIONS,
-    ROUTE_KEYS,
     TRAFFIC_KEYS,
+    TUNNEL_KEYS,
     WORLD_KEYS,
     Table,
 )
 
 __all__ = ["check", "edge_rows", "from_dict", "node_rows", "parse", "to_dict", "to_toml"]
 
-LIMITS = {
-    "linux": RateLimit("bucket", rate=1.0, burst=6, per_destination=True),
-    "cisco": RateLimit("window", rate=2.0, burst=1),
-}
-"""``limit = "linux"``: net.ipv4.icmp_ratelimit = 1000 ms with its burst of 6; ``"cisco"``: one per 500 ms."""
-
-LARGEST = 65_535
-"""Bytes of an IP packet (RFC 791); also the highest port."""
+FIRST_LABEL = 24_001
+"""Tunnels count their labels from here, each from 100 later (Cisco's IOS XR hands out labels from 24000)."""
 
 
 def parse(text: str) -> World:
@@ -101,106 +113,13 @@ def from_dict(data: Mapping[str, Any]) -> World:
     node_tables = top.data.get("node", {})
     if not isinstance(node_tables, Mapping):
         raise WorldError("[node]", 'must be a table with one entry per node: laptop = { kind = "host", ... }')
-    nodes = {str(key): _node(str(key), value, name) for key, value in node_tables.items()}
+    nodes = {str(key): read_node(str(key), value, name) for key, value in node_tables.items()}
     links = [_link(number, value, nodes) for number, value in enumerate(top.list_of_tables("link"), 1)]
     vantage = top.text("vantage") if nodes else ""  # what matters more is said by `check`
     world = World(name, vantage, nodes, links, description=top.text("description", ""))
     world.traffic = [_traffic(number, value, links) for number, value in enumerate(top.list_of_tables("traffic"), 1)]
+    world.tunnels = [_tunnel(number, value) for number, value in enumerate(top.list_of_tables("tunnel"), 1)]
     return check(world)
-
-
-def _node(name: str, data: object, world: str) -> Node:
-    where = f"[node] {name}"
-    table = Table(where, data, NODE_KEYS)
-    node = Node(name, cast(Any, table.choice("kind", ("host", "router"), "router")))
-    node.addresses = tuple(str(attempt(interface, f"{where}, key 'address'", text)) for text in table.texts("address"))
-    node.hostname = attempt(check_hostname, f"{where}, key 'name'", table.text("name", f"{name}.{world}.example"))
-    node.place, node.latitude, node.longitude = _place(table)
-    if "asn" in table:
-        node.asn = table.integer("asn", None, 0, 2**32 - 1, "an AS number")
-        attempt(check_asn, f"{where}, key 'asn'", node.asn)
-    node.initial_ttl = table.integer("initial_ttl", 64, 1, 255, "a TTL from 1 to 255")
-    node.open = tuple(_port(table, text) for text in table.texts("open"))
-    node.silent, node.down = table.flag("silent"), table.flag("down")
-    node.answers_echo, node.hides_too_big = table.flag("answers_echo", True), table.flag("hides_too_big")
-    if "icmp" in table:
-        node.icmp = _rate_limit(Table(f"{where}, icmp", table.data["icmp"], ICMP_KEYS))
-    if "firewall" in table:
-        rules = enumerate(table.list_of_tables("firewall"), 1)
-        node.firewall = tuple(_rule(Table(f"{where}, firewall rule {i}", rule, FIREWALL_KEYS)) for i, rule in rules)
-    if "routes" in table:
-        routes = enumerate(table.list_of_tables("routes"), 1)
-        node.routes = tuple(_route(Table(f"{where}, route {i}", route, ROUTE_KEYS)) for i, route in routes)
-    return node
-
-
-def _place(table: Table) -> tuple[str, float | None, float | None]:
-    name = table.text("place", "")
-    if ("latitude" in table) != ("longitude" in table):
-        raise table.wrong("latitude", "latitude and longitude go together: give both or neither")
-    if "latitude" in table:
-        latitude = table.number("latitude", None, -90, 90, "degrees north of the equator, -90 to 90")
-        longitude = table.number("longitude", None, -180, 180, "degrees east of Greenwich, -180 to 180")
-        return name, float(latitude), float(longitude)
-    if not name:
-        return "", None, None
-    found = places.find(name)
-    if found is None:
-        close = places.close_to(name)
-        hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
-        raise table.wrong("place", f"{name!r} is not in netlab's list: {hint}Else give latitude and longitude, too")
-    return found
-
-
-def _port(table: Table, text: str) -> tuple[str, int]:
-    protocol, _, port = text.partition("/")
-    if protocol not in ("tcp", "udp") or not (port.isascii() and port.isdigit()) or not 1 <= int(port) <= LARGEST:
-        raise table.wrong("open", f'{text!r} is no port: write "tcp/80" or "udp/7", for example')
-    return protocol, int(port)
-
-
-def _rate_limit(table: Table) -> RateLimit:
-    ways = [way for way in ("limit", "rate", "count") if way in table]
-    if len(ways) != 1:
-        raise WorldError(table.where, "write rate and burst, or count and interval_ms, or limit, and not two of them")
-    together = {"limit": (), "rate": ("burst",), "count": ("interval_ms",)}[ways[0]]
-    for key in table.data:
-        if key not in (*ways, *together, "per_destination"):
-            raise table.wrong(key, f"does not go with {ways[0]!r}")
-    if "limit" in table:
-        limit = replace(LIMITS[table.choice("limit", tuple(LIMITS))])
-    elif "rate" in table:
-        rate = table.number("rate", None, 0, 1e9, "messages per second")
-        limit = RateLimit("bucket", float(rate), table.integer("burst", 6, 1, 10**6, "messages, 1 or more"))
-    else:
-        count = table.integer("count", None, 1, 10**6, "messages per interval, 1 or more")
-        interval = table.number("interval_ms", None, 1e-3, 1e9, "the length of the interval in milliseconds")
-        limit = RateLimit("window", count * 1000 / interval, count)
-    limit.per_destination = table.flag("per_destination", limit.per_destination)
-    return limit
-
-
-def _rule(table: Table) -> FirewallRule:
-    rule = FirewallRule(cast(Any, table.choice("action", ("accept", "drop", "reject"))))
-    rule.protocol = cast(Any, table.choice("protocol", ("", "icmp", "udp", "tcp"), ""))
-    if "port" in table:
-        rule.port = table.integer("port", None, 1, LARGEST, "a destination port from 1 to 65535")
-        if rule.protocol not in ("udp", "tcp"):
-            raise table.wrong("port", 'only UDP and TCP have ports: add protocol = "udp" or "tcp"')
-    for key in ("source", "destination"):
-        if key in table:
-            setattr(rule, key, str(attempt(prefix, f"{table.where}, key {key!r}", table.text(key))))
-    if "reject_with" in table:
-        rule.reject_with = table.choice("reject_with", REJECTIONS)
-        if rule.action != "reject":
-            raise table.wrong("reject_with", f'goes with action = "reject", not "{rule.action}"')
-        if rule.reject_with == "tcp-reset" and rule.protocol != "tcp":
-            raise table.wrong("reject_with", 'only TCP can be reset: add protocol = "tcp"')
-    return rule
-
-
-def _route(table: Table) -> Route:
-    return Route(str(attempt(prefix, f"{table.where}, key 'to'", table.text("to"))), table.text("via"))
 
 
 def _link(number: int, data: object, nodes: Mapping[str, Node]) -> Link:
@@ -241,6 +160,8 @@ def _direction(link: Table, way: str, a: Node, b: Node) -> Direction:
             setattr(direction, quantity.field, source.quantity(quantity))
     source = table if "queue" in table else link
     direction.queue = source.integer("queue", 1000, 0, 10**6, "how many packets may wait, 0 or more")
+    source = table if "cost" in table else link
+    direction.cost = source.integer("cost", 1, 1, MOST_COST, f"a whole number from 1 to {MOST_COST}")
     return direction
 
 
@@ -266,3 +187,12 @@ def _traffic(number: int, data: object, links: list[Link]) -> Traffic:
                 raise table.wrong(quantity.key, 'goes with kind = "on-off" only')
             setattr(traffic, quantity.field, int(table.quantity(quantity)))
     return traffic
+
+
+def _tunnel(number: int, data: object) -> Tunnel:
+    table = Table(f"[[tunnel]] {number}", data, TUNNEL_KEYS)
+    tunnel = Tunnel(tuple(table.texts("path")), cast(Any, table.choice("mode", MODES, "uniform")))
+    tunnel.labels = table.flag("labels", True)
+    first = FIRST_LABEL + 100 * (number - 1)
+    tunnel.label = table.integer("label", first, LABELS.start, LABELS.stop - 1, "an MPLS label from 16 to 1048575")
+    return tunnel

@@ -115,7 +115,7 @@ class LabNetwork(LiveNetwork, Usable):
         self._from = node.name
         path = self._map.path(node.name, destination)
         own = names.source_for(node, destination, source, towards=path[1] if len(path) > 1 else "")
-        if len(path) == 1 and destination not in names.addresses(node):
+        if len(path) == 1 and not self._map.is_local(node.name, destination):
             raise NoRoute(destination, own, f"{node.name} knows no way there")
         return super().source_for(destination, own)
 

@@ -235,11 +235,7 @@ class EngineProcess:
     def trim(self) -> None:
         """Forget the oldest of what the engine remembers; it would remember everything."""
         assert self.engine
-        capture = self.engine.capture
-        old = len(capture.values) - KEPT * FIELDS
-        if old > 0:
-            del capture.values[:old]
-            capture.parts = {index - old: parts for index, parts in capture.parts.items() if index >= old}
+        self.engine.capture.trim(KEPT)
 
     # what the forked copy says
 

@@ -159,7 +159,7 @@ class VirtualNetwork(Usable):
         if self._driver is not None and node is not self._node:
             self._move_to(node)
         path = self._asked().path(node.name, destination)
-        if len(path) == 1 and destination not in self._names.addresses(node):
+        if len(path) == 1 and not self._asked().is_local(node.name, destination):
             address = self._names.source_for(node, destination, source)
             raise NoRoute(destination, address, f"{node.name} knows no way there")
         return self._names.source_for(node, destination, source, towards=path[1] if len(path) > 1 else "")
@@ -178,9 +178,10 @@ class VirtualNetwork(Usable):
     def now(self) -> int:
         return self._engine.now if self._engine else 0
 
-    def send(self, packet: bytes) -> Sent | Refused:
+    def send(self, packet: bytes, fragment: bool = True) -> Sent | Refused:
+        """As in `Network`; ``fragment=False``: what is too long for the first link is refused, in IPv6 too."""
         engine = self._running()
-        reason = engine.inject(self._node.name, packet)
+        reason = engine.inject(self._node.name, packet, fragment)
         if reason:
             return Refused(reason, engine.refused_mtu if reason == "message too long" else None)
         return Sent(engine.injected, packet, engine.now)
@@ -210,10 +211,32 @@ class VirtualNetwork(Usable):
     def to_pcap(self, path: str | PathLike[str], node: str | None = None, link: str | None = None) -> int:
         return write_packets(path, self.packets(node=node, link=link), self.name)
 
-    def path(self, destination: str, source: str | None = None) -> list[str]:
-        """The names of the nodes that a packet really passes, both ends included; it ends where it would be dropped."""
-        node = self._vantage if source is None else self._names.node(source)
-        return self._asked().path(node.name, self._names.resolve(destination)[0])
+    def path(self, destination: str, source: str | None = None, packet: bytes | None = None) -> list[str]:
+        """The names of the nodes that a packet really passes, both ends included; it ends where it would be dropped.
+
+        Load balancers choose: then this is the way of ``packet`` (its flow decides), or without one the first way. All
+        ways are in `paths`.
+        """
+        node = self._start_at(source)
+        return self._asked().path(node.name, self._names.resolve(destination)[0], packet)
+
+    def paths(self, destination: str, source: str | None = None) -> list[tuple[str, str]]:
+        """All pairs of nodes, near and far, between which packets to a destination may travel; the nearest first."""
+        node = self._start_at(source)
+        return self._asked().paths(node.name, self._names.resolve(destination)[0])
+
+    def return_path(self, destination: str, source: str | None = None) -> list[str]:
+        """The names of the nodes that an answer passes, from the destination back; both ends included.
+
+        It starts at the last node of `path`: where packets do not arrive, at the one that drops them.
+        """
+        node, address = self._start_at(source), self._names.resolve(destination)[0]
+        way = self._asked().path(node.name, address)
+        towards = way[1] if len(way) > 1 else ""
+        return self._asked().return_path(node.name, address, self._names.source_for(node, address, towards=towards))
+
+    def _start_at(self, source: str | None) -> Node:
+        return self._vantage if source is None else self._names.node(source)
 
     def truth(self) -> list[dict[str, Any]]:
         """Where the time of every delivered packet went: one row per link, see `Engine.truth`."""

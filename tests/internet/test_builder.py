@@ -54,6 +54,16 @@ def test_two_links_between_the_same_nodes_share_a_network_of_their_own_addresses
     assert [link.name for link in world.links] == ["a-b", "second"]
 
 
+def test_parallel_links_get_a_network_each():
+    builder = build("w").host("a", "192.0.2.1/30").host("b", "192.0.2.2/30")
+    for number in range(3):
+        builder.link("a", "b", delay_ms=1, name=f"cable{number}")
+    addresses = builder.world().nodes["a"].addresses
+    assert addresses == (
+        "192.0.2.1/30", "198.51.100.0/31", "2001:db8:1::1/64", "198.51.100.2/31", "2001:db8:2::1/64",
+    )  # fmt: skip
+
+
 def test_building_twice_gives_two_equal_worlds():
     builder = build("w").host("a").host("b").link("a", "b", delay_ms=1)
     first, second = builder.world(), builder.world()

@@ -7,8 +7,9 @@ from pathlib import Path
 import netlab.internet.capture as capture
 from netlab.internet.engine import Engine
 from netlab.internet.firewall import CAUSES
-from netlab.internet.model import EPOCH
-from tests.internet.engine_worlds import Run, echo, line, tcp, udp
+from netlab.internet.model import EPOCH, Control
+from tests.internet.engine_worlds import MS, Run, echo, line, tcp, udp
+from tests.internet.feature_worlds import SERVER, SOURCE, chain
 
 SOURCES = Path(capture.__file__).parent
 
@@ -21,13 +22,13 @@ def test_every_reason_is_used_somewhere_and_has_an_explanation() -> None:
     assert not set(capture.REASONS) & {capture.SENT, capture.FORWARDED, capture.DELIVERED, capture.DUPLICATED}
 
 
-def test_rows_have_the_columns_of_the_table_and_three_more() -> None:
+def test_rows_have_the_columns_of_the_table_and_four_more() -> None:
     run = Run(line("a", "r", "b"))
     run.send(tcp("2001:db8::1", "2001:db8:1::2", 80))
     run.answers()
     columns = ["time", "at", "action", "reason", "source", "destination", "protocol", "ttl", "summary", "data"]
     rows = run.engine.packets()
-    assert [*rows[0]] == [*columns, "link", "number", "parent"]
+    assert [*rows[0]] == [*columns, "link", "number", "parent", "mpls"]
     assert {row["protocol"] for row in rows} == {"tcp"}
     assert (rows[0]["source"], rows[0]["destination"]) == ("2001:db8::1", "2001:db8:1::2")
     assert all(row["time"] >= EPOCH for row in rows)
@@ -57,3 +58,18 @@ def test_without_a_capture_losses_are_still_counted() -> None:
     assert engine.packets() == engine.truth() == []
     assert engine.capture.values == []
     assert engine.capture.parts == {}
+
+
+def test_trimming_keeps_the_latest_with_all_that_belongs_to_them() -> None:
+    world = chain("p1", "p2").tunnel("near", "p1", "p2", "far").world()
+    world.links[0].forward.rate = 1_000_000
+    world.nodes["server"].control = Control(delay=MS)
+    run = Run(world, node="laptop")
+    for n in range(5):
+        run.send(echo(SOURCE[4], SERVER[4], n), at=n * 100 * MS)
+    run.answers()
+    before, truth = run.engine.packets(), run.engine.truth()
+    run.engine.capture.trim(30)
+    assert run.engine.packets() == before[-30:]
+    assert run.engine.truth() == truth[-len(run.engine.truth()) :]
+    assert (len(run.engine.capture.labels), len(run.engine.capture.waited)) == (4, 3), "of two and a half pings"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 
 import pytest
@@ -195,3 +196,59 @@ def test_parallel_links_have_their_own_networks_and_delays() -> None:
     first, second = engine.machine("a").interfaces
     assert (first.addresses[4], second.addresses[4]) == (b"\x0a\0\0\x01", b"\x0a\0\x01\x01")
     assert engine.path("a", "10.0.2.2") == ["a", "r", "b"]
+
+
+COSTS = st.lists(
+    st.tuples(st.integers(0, 7), st.integers(0, 7), st.integers(1, 5), st.integers(1, 5)).filter(lambda e: e[0] < e[1]),
+    min_size=1,
+    max_size=20,
+    unique_by=lambda e: e[:2],
+)
+
+
+@given(edges=COSTS)
+def test_ways_are_the_cheapest_in_their_own_direction(edges: list[tuple[int, int, int, int]]) -> None:
+    """Against Floyd and Warshall, for every pair; with load balancers everywhere, all cheapest ways are found."""
+    world = mesh([(f"n{x}", f"n{y}") for x, y, _, _ in edges])
+    cost = {(name, name): 0 for name in world.nodes}
+    for each, (x, y, forward, backward) in zip(world.links, edges, strict=True):
+        each.forward.cost, each.backward.cost = forward, backward
+        cost[f"n{x}", f"n{y}"], cost[f"n{y}", f"n{x}"] = forward, backward
+    links = {pair: one for pair, one in cost.items() if pair[0] != pair[1]}
+    for k in world.nodes:
+        for i in world.nodes:
+            for j in world.nodes:
+                if (i, k) in cost and (k, j) in cost:
+                    cost[i, j] = min(cost.get((i, j), 1 << 30), cost[i, k] + cost[k, j])
+    plain = Engine(world)
+    for node in world.nodes.values():
+        node.balance = "packet"
+    balanced = Engine(world)
+    for start in world.nodes:
+        for end, node in world.nodes.items():
+            address = node.addresses[0].split("/")[0]
+            path = plain.path(start, address)
+            if (start, end) not in cost:
+                assert path == [start]
+                continue
+            assert sum(links[pair] for pair in itertools.pairwise(path)) == cost[start, end]
+            cheapest = {
+                (a, b) for (a, b), c in links.items()
+                if (start, a) in cost and (b, end) in cost and cost[start, a] + c + cost[b, end] == cost[start, end]
+            }  # fmt: skip
+            assert {*balanced.paths(start, address)} == cheapest
+            assert {*itertools.pairwise(path)} <= cheapest
+
+
+def test_worlds_without_costs_are_not_searched_by_cost() -> None:
+    world = ring()
+    assert not Engine(world).routing.weighted
+    world.links[0].backward.cost = 2
+    assert Engine(world).routing.weighted
+
+
+def test_hosts_do_not_forward_however_cheap_it_is() -> None:
+    world = mesh([("a", "h"), ("h", "b"), ("a", "r"), ("r", "b")], hosts="ahb")
+    for each in world.links[2:]:
+        each.forward.cost = each.backward.cost = 100
+    assert Engine(world).path("a", "10.0.1.2") == ["a", "r", "b"]

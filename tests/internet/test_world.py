@@ -240,6 +240,20 @@ MISTAKES = {
     "traffic of one node": ("delay_ms = 1", 'delay_ms = 1\n[[traffic]]\npath = ["a"]', ["two at least"]),
     "traffic that fits no link": ("delay_ms = 1", 'delay_ms = 1\n[[traffic]]\npath = ["a", "b"]\nsize = 1501', ["'a-b'", "1500"]),
     "bursts of constant traffic": ("delay_ms = 1", 'delay_ms = 1\n[[traffic]]\npath = ["a", "b"]\non_ms = 5', ["on-off"]),
+    "unknown balancer": ("a = {", 'a = { balance = "flows",', ["[node] a, key 'balance'", "did you mean 'flow'", "destination"]),
+    "answers from a stranger": ("a = {", 'a = { answers_from = "192.0.2.2",', ["'answers_from'", "incoming", "2001:db8::1"]),
+    "quotes of nothing": ("a = {", "a = { quotes = 7,", ["'quotes'", "RFC 792"]),
+    "two bytes of TOS": ("b = {", "b = { tos = 256,", ["'tos'", "0 to 255"]),
+    "TOS of a host": ("a = {", "a = { tos = 0,", ["'tos'", "hosts do not forward"]),
+    "unknown key of a control plane": ("a = {", "a = { control = { delay = 1 },", ["[node] a, control", "'delay_ms'"]),
+    "control plane in percent": ("a = {", "a = { control = { drop = 5 },", ["'drop'", "0.01 is 1 %"]),
+    "unknown key of a NAT": ("a = {", "a = { nat = { outside = 1 },", ["[node] a, nat", "inside"]),
+    "NAT without inside": ("a = {", 'a = { nat = { address = "192.0.2.1" },', ["'inside' is missing"]),
+    "cost of nothing": ("delay_ms = 1", "delay_ms = 1\ncost = 0", ["(a-b), key 'cost'", "1 to 65535"]),
+    "half a cost": ("delay_ms = 1", "delay_ms = 1\nbackward = { cost = 1.5 }", ["backward, key 'cost'", "whole number"]),
+    "tunnel without path": ("delay_ms = 1", "delay_ms = 1\n[[tunnel]]", ["[[tunnel]] 1", "three routers"]),
+    "tunnel over a host": ("delay_ms = 1", 'delay_ms = 1\n[[tunnel]]\npath = ["a", "b", "a"]', ["'a' is a host"]),
+    "unknown key of a tunnel": ("delay_ms = 1", "delay_ms = 1\n[[tunnel]]\npaths = []", ["[[tunnel]] 1", "did you mean 'path'"]),
     "one link as a table": ("[[link]]", "[link]", ["'link'", "[[link]]"]),
     "nodes as a list": ("[node]\na", "[[node]]\na", ["[node]", "one entry per node"]),
     "no TOML": ("[node]", "[node", ["not TOML", "line 4"]),
@@ -294,6 +308,7 @@ direction = st.fixed_dictionaries(
     optional={
         "jitter_ms": amount, "loss": share, "duplicate": share, "reorder": share, "reorder_delay_ms": amount,
         "corrupt": share, "rate_mbps": st.floats(1e-6, 1e5), "queue": st.integers(0, 1000),
+        "cost": st.integers(1, 65_535),
     },
 )  # fmt: skip
 link = st.builds(
@@ -324,6 +339,11 @@ node = st.builds(
             "answers_echo": st.booleans(),
             "down": st.booleans(),
             "hides_too_big": st.booleans(),
+            "balance": st.sampled_from(["flow", "packet", "destination"]),
+            "answers_from": st.sampled_from(["return", "incoming"]),
+            "interface_information": st.booleans(),
+            "quotes": st.integers(8, 65_535),
+            "control": st.fixed_dictionaries({}, optional={"delay_ms": amount, "jitter_ms": amount, "drop": share}),
         },
     ),
 )
@@ -347,7 +367,40 @@ def worlds(draw):
     for i in range(1, count):
         builder.link(f"n{draw(st.integers(0, i - 1))}", f"n{i}", **draw(link))
     builder.traffic(*builder._data["link"][0]["ends"], **draw(traffic))
+    if draw(st.booleans()):
+        _add_router_features(builder, draw)
     return builder.world()
+
+
+def _add_router_features(builder, draw):
+    """A home with a NAT behind the last node, and a tunnel in front of it."""
+    builder.host("inside", "192.0.2.2/24").router(
+        "n-at", "192.0.2.1/24", "198.51.100.1/30", tos=draw(st.integers(0, 255))
+    )
+    builder._data["node"]["n-at"]["nat"] = draw(
+        st.fixed_dictionaries(
+            {"inside": st.just("192.0.2.0/24"), "address": st.just("198.51.100.1")},
+            optional={"fix_quotes": st.booleans()},
+        )
+    )
+    builder.router("t1", "198.51.100.2/30").router("t2").router("t3", answers_from="198.51.100.9")
+    builder._data["node"]["t3"]["address"] = ("198.51.100.9/30",)
+    builder.router("t4", "198.51.100.10/30")
+    for a, b in (("inside", "n-at"), ("n-at", "t1"), ("t1", "t2"), ("t2", "t3"), ("t3", "t4"), ("t4", "n0")):
+        builder.link(a, b, delay_ms=1)
+    builder.tunnel(
+        "t1", "t2", "t3",
+        **draw(
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "mode": st.sampled_from(["uniform", "pipe"]),
+                    "labels": st.booleans(),
+                    "label": st.integers(16, 2**20 - 1),
+                },
+            )
+        ),
+    )  # fmt: skip
 
 
 @given(worlds())
