@@ -27,7 +27,7 @@ help:
 	@echo 'make recorded     the property and differential tests with many more examples'
 	@echo 'make bench        measure netlab side by side with ping, fping and others; print the ratios'
 	@echo 'make notebooks    make the notebooks for learners from notebooks/solutions and run them'
-	@echo 'make picture      make docs/ping-panel.png anew from a running panel'
+	@echo 'make picture      make the pictures of the panels in docs anew'
 	@echo 'make constraints  write constraints.txt anew'
 	@echo 'make clean        remove .venv and everything that tests left behind'
 	@echo 'PYTHON=python3.12 chooses the Python that .venv is made with; NETLAB_LAB_ARGS is for JupyterLab.'

@@ -4,9 +4,13 @@
 nobody can press a button, readers see its one-line repr, so a notebook always repeats a panel's measurement as a call.
 """
 
+from netlab.widgets.balancer import FanPanel, fan
 from netlab.widgets.base import Panel
 from netlab.widgets.bytegrid import ByteView, byte_grid
 from netlab.widgets.ping import PingPanel
 from netlab.widgets.topology import TopologyView
+from netlab.widgets.traceroute import TraceroutePanel
 
-__all__ = ["ByteView", "Panel", "PingPanel", "TopologyView", "byte_grid"]
+__all__ = [
+    "ByteView", "FanPanel", "Panel", "PingPanel", "TopologyView", "TraceroutePanel", "byte_grid", "fan",
+]  # fmt: skip

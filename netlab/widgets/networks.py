@@ -13,7 +13,11 @@ from typing import Any
 from netlab import api
 from netlab.widgets.words import say
 
-WORLDS = ("line", "campus", "transatlantic", "lossy", "loop", "broken", "bufferbloat")
+WORLDS = (
+    "line", "campus", "transatlantic", "lossy", "loop", "broken", "bufferbloat", "bottleneck", "refusals", "nat",
+    "mpls", "asymmetric", "multipath", "ratelimit", "case1", "case2", "case3", "case4", "case5", "fan",
+    "uneven",
+)  # fmt: skip
 
 
 class Networks:

@@ -182,7 +182,7 @@ class PingPanel(Panel):
             yield from api.pinging(target, network=self.network, stop=stop, **arguments)
 
         virtual = self.networks.virtual(choice)
-        due = _clock(speed) if virtual and speed else None
+        due = clock(speed) if virtual and speed else None
         return Task(measure, self.count.value * len(names), virtual, due)
 
     def close(self) -> None:
@@ -237,7 +237,7 @@ class PingPanel(Panel):
             self.bytes.packet = packet
 
 
-def _clock(speed: float) -> Callable[[Row], float]:
+def clock(speed: float) -> Callable[[Row], float]:
     """When a virtual row may be shown, in real seconds after the start."""
     start: list[int] = []
 

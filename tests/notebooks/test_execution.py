@@ -64,11 +64,11 @@ def test_strict_nbval_passes_in_a_namespace_without_a_route() -> None:
         missing("needs user namespaces: unshare -rn is refused here")
     strict = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout", "60", "-p", "no:cacheprovider", "-q"]
     done = subprocess.run(
-        [*alone, sys.executable, "-m", "pytest", *strict, "notebooks"],
+        [*alone, sys.executable, "-m", "pytest", *strict, "notebooks/solutions"],
         cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=400,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    assert re.search(r"\b1\d\d passed", done.stdout)
+    assert re.search(r"\b[1-9]\d\d passed", done.stdout)
 
 
 def test_the_tool_says_when_files_are_stale(

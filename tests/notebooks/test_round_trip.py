@@ -59,6 +59,16 @@ WRONG = {
         yield ttl
         if any(row["responder"] == row["address"] for row in rows):
             return""",
+    "slow": 'return "a"',
+    "missing": 'return "b"',
+    "back": 'return "a"',
+    "carried": "return [min(losses[hop : hop + 2]) for hop in range(len(losses))]",
+    "evidence": 'return {trace: ("congestion", 3) for trace in range(1, 11)}',
+    "another": 'return "c"',
+    "twice": 'return "a"',
+    "packet": 'return "c"',
+    "flow": "return first[9:10] + first[12:24] == second[9:10] + second[12:24]",
+    "rule": "return 4 * found",
 }
 """A known wrong body for every answer, by its grade id."""
 SAID = {
@@ -78,6 +88,13 @@ SAID = {
     "match-unseen": "You take the oldest request for every answer",
     "plan-check": "when the destination's own address answers",
     "plan-unseen": "when the destination's own address answers",
+    "carried-check": "You look at the next hop only",
+    "carried-unseen": "You look at the next hop only",
+    "evidence-check": "is no case of congestion",
+    "flow-check": "You look for the ports at byte 20",
+    "flow-unseen": "You look for the ports at byte 20",
+    "rule-check": "Too early: not yet 95 %",
+    "rule-unseen": "Too early: not yet 95 %",
 }
 """What some of the checks must say of them."""
 
