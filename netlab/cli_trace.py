@@ -10,7 +10,8 @@ import argparse
 import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +26,8 @@ from netlab.run import NameLookups
 from netlab.tracing import TraceOptions, run_trace
 
 NAME_WAIT = 0.5
-"""s that a hop's line waits for names; the trace itself never does. Only real networks have slow names."""
+"""s that a hop's line waits for names, and at the end all that are left together; the trace itself never waits, it is
+asked again and again whether a line can be printed. Only real networks have slow names."""
 
 
 def traceroute(options: argparse.Namespace) -> int:
@@ -64,7 +66,9 @@ def traceroute(options: argparse.Namespace) -> int:
 
     try:
         with _suspend_ends():
-            for row in run_trace(options.host, checked, network, notice=paper.notice, started=begin):
+            for row in run_trace(
+                options.host, checked, network, stop=paper.print_ready, notice=paper.notice, started=begin
+            ):
                 rows.append(row)
                 paper.add(row)
     finally:
@@ -96,25 +100,40 @@ class _Paper:
         self._lookups = NameLookups(network) if names else None
         self._hops: dict[int, list[Any]] = {}
         self._rows: list[Any] = []
+        self._complete: dict[int, float] = {}  # since when all probes of a hop are decided
         self._next = options.first_ttl
         self._printed: set[int] = set()
         self._end: int | None = None
 
-    def names(self, addresses: list[str]) -> dict[str, str]:
-        return self._lookups.get(set(addresses), NAME_WAIT) if self._lookups else {}
+    def names(self, addresses: Iterable[str], limit: float = NAME_WAIT) -> dict[str, str]:
+        return self._lookups.get(set(addresses), limit) if self._lookups else {}
 
     def add(self, row: Any) -> None:
-        if row["outcome"] == "pending" and "no-quote" in row["flags"].split():
-            return  # it is sent again
+        if row["outcome"] == "pending":
+            return  # it is sent again, or was in flight at the end: no star
         self._rows.append(row)
         self._hops.setdefault(row["ttl"], []).append(row)
         if self._lookups:
             self._lookups.ask(row["responder"])
         if is_final(row) and "last-ditch" not in row["flags"].split():
             self._end = row["ttl"] if self._end is None else min(self._end, row["ttl"])
-        while len(self._hops.get(self._next, ())) >= self._options.attempts and not self._beyond(self._next):
+        self.print_ready()
+
+    def print_ready(self) -> bool:
+        """Print the hops whose turn it is; False, because nothing in here ends a trace."""
+        while self._ready(self._next):
             self._print(self._next)
             self._next += 1
+        return False
+
+    def _ready(self, ttl: int) -> bool:
+        """Whether all of a hop is decided, and its names are known or were waited for long enough."""
+        rows = self._hops.get(ttl, ())
+        if len(rows) < self._options.attempts or self._beyond(ttl):
+            return False
+        if self._lookups is None or self._lookups.known(row["responder"] for row in rows):
+            return True
+        return time.monotonic() >= self._complete.setdefault(ttl, time.monotonic()) + NAME_WAIT
 
     def _beyond(self, ttl: int) -> bool:
         return self._end is not None and ttl > self._end
@@ -122,22 +141,22 @@ class _Paper:
     def notice(self, word: str, row: Any) -> None:
         """A late answer of a hop that stands on the paper already gets a line of its own."""
         if word == "late" and self._talk and row["ttl"] in self._printed:
-            _say(trace_text.late(row, self.names([row["responder"]])))
+            _say(trace_text.late(row, self.names([row["responder"]], 0.0)))
 
     def finish(self) -> None:
         """Print what is left, complete or not: the trace was ended, or its last hop was never complete."""
-        for ttl in sorted(self._hops):
-            if ttl not in self._printed and not self._beyond(ttl):
-                rows = [row for row in self._hops[ttl] if row["outcome"] != "pending"]
-                if rows:
-                    self._print(ttl, rows)
+        left = [ttl for ttl in sorted(self._hops) if ttl not in self._printed and not self._beyond(ttl)]
+        if self._talk:
+            self.names(row["responder"] for ttl in left for row in self._hops[ttl])
+        for ttl in left:
+            self._print(ttl)
 
-    def _print(self, ttl: int, rows: list[Any] | None = None) -> None:
+    def _print(self, ttl: int) -> None:
         self._printed.add(ttl)
         if self._talk:
             mark_path(self._rows)
-            shown = rows or self._hops[ttl]
-            for text in trace_text.hop(shown, self.names([row["responder"] for row in shown if answered(row)])):
+            shown = self._hops[ttl]
+            for text in trace_text.hop(shown, self.names((row["responder"] for row in shown if answered(row)), 0.0)):
                 _say(text)
 
     def close(self) -> None:

@@ -7,7 +7,9 @@ does not exist is ``""``. pandas is loaded inside the functions only, so that th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from math import nan
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from netlab import stats
@@ -269,26 +271,48 @@ def table(rows: Iterable[Mapping[str, Any]], schema: Mapping[str, str]) -> DataF
         nothing = _NOTHING.get(dtype)
         values = [row.get(name, nothing) for row in listed]
         columns[name] = _column(pd, values, dtype)
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, copy=False)
 
 
 def _column(pd: Any, values: list[Any], dtype: str) -> Any:
+    """One column, as an array: a Series for each would take half of the time of a small table."""
+    import numpy as np
+
     if dtype == "time":
         nat = pd.NaT.value
         stamps = pd.array([nat if value is None else value for value in values], dtype="int64").to_numpy()
-        return pd.Series(pd.DatetimeIndex(stamps.view("datetime64[ns]"), tz="UTC"))
+        return pd.DatetimeIndex(stamps.view("datetime64[ns]"), tz="UTC")
     if dtype.startswith("category"):
         kind = dtype.partition(":")[2]
-        categories = _CATEGORIES[kind] if kind else list(dict.fromkeys(values))
-        codes = {category: code for code, category in enumerate(categories)}
-        return pd.Categorical.from_codes([codes[value] for value in values], list(categories), ordered=False)
+        categories = _categories(kind) if kind else pd.CategoricalDtype(list(dict.fromkeys(values)))
+        codes = {category: code for code, category in enumerate(categories.categories)}
+        return pd.Categorical.from_codes([codes[value] for value in values], dtype=categories)
     if dtype == "bytes":
-        return pd.Series(values, dtype=object)
+        column = np.empty(len(values), dtype=object)
+        column[:] = values
+        return column
+    whole = {int, NoneType}.issuperset(map(type, values))
+    if dtype[0] == "I" and whole:
+        missing = np.array([value is None for value in values], dtype=bool)
+        numbers = np.array([0 if value is None else value for value in values], dtype=dtype.lower())
+        return pd.arrays.IntegerArray(numbers, missing)
     if dtype[0] == "I" or dtype == "boolean":
         return pd.array(values, dtype=dtype)
     if dtype == "float64":
-        return pd.Series([nan if value is None else value for value in values], dtype=dtype)
+        return np.array([nan if value is None else value for value in values], dtype=dtype)
+    if dtype == "int64" and whole:
+        return np.array(values, dtype=dtype)
+    if dtype == "str" and isinstance(text := pd.api.types.pandas_dtype("str"), pd.StringDtype):  # from pandas 3 on
+        return pd.array(values, dtype=text)
     return pd.Series(values, dtype=dtype)
+
+
+@cache
+def _categories(kind: str) -> Any:
+    """The dtype of a column whose values are known beforehand."""
+    import pandas as pd
+
+    return pd.CategoricalDtype(list(_CATEGORIES[kind]))
 
 
 def probes(rows: Iterable[Mapping[str, Any]]) -> DataFrame:

@@ -175,6 +175,10 @@ class NameLookups:
                 self._names[address] = name
                 self._answered.notify_all()
 
+    def known(self, addresses: Iterable[str]) -> bool:
+        """Whether none of these names has still to be waited for."""
+        return all(address in self._names for address in addresses if address)
+
     def get(self, addresses: Iterable[str], limit: float = NAME_LIMIT) -> dict[str, str]:
         """Give the names known after at most ``limit`` seconds; who has none, or not yet, has ``""``."""
         wanted = [address for address in addresses if address]

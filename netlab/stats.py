@@ -7,9 +7,9 @@ answer is ``nan`` and never 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from math import ceil, comb, nan, sqrt
+from math import ceil, exp, lgamma, log, log1p, nan, sqrt
 
 Z_95 = 1.959963984540054
 """The normal quantile that leaves 2.5 % on either side."""
@@ -160,9 +160,83 @@ def binomial_tail(successes: int, total: int, chance: float) -> float:
     """Give P(X >= successes) for X ~ Binomial(total, chance): a one-sided test of "more than chance"."""
     if successes <= 0:
         return 1.0
-    return sum(comb(total, k) * chance**k * (1 - chance) ** (total - k) for k in range(successes, total + 1))
+    if successes > total or chance <= 0:
+        return 0.0
+    if chance >= 1:
+        return 1.0
+    first = exp(_log_comb(total, successes) + successes * log(chance) + (total - successes) * log1p(-chance))
+    odds = chance / (1 - chance)
+    return _sum_of_terms(first, ((total - k) / (k + 1) * odds for k in range(successes, total)))
+
+
+def _log_comb(total: int, chosen: int) -> float:
+    """The logarithm of a binomial coefficient, which itself may be too large for a float."""
+    return lgamma(total + 1) - lgamma(chosen + 1) - lgamma(total - chosen + 1)
+
+
+def _sum_of_terms(first: float, ratios: Iterable[float]) -> float:
+    """Sum the terms of a tail from the first and their ratios, until nothing is added any more; at most 1."""
+    term = total = first
+    for ratio in ratios:
+        term *= ratio
+        total += term
+        if ratio < 1 and term < total * 1e-17:
+            break
+    return min(1.0, total)
 
 
 def samples_for_percentile(percent: float) -> int:
     """Give the least number of samples with which a percentile means anything (p95: 20)."""
     return ceil(100 / (100 - percent))
+
+
+def binomial_low_tail(successes: int, total: int, chance: float) -> float:
+    """Give P(X <= successes) for X ~ Binomial(total, chance): a one-sided test of "less than chance"."""
+    return binomial_tail(total - successes, total, 1 - chance)
+
+
+def fisher_greater(hits: int, total: int, other_hits: int, other_total: int) -> float:
+    """Give Fisher's exact one-sided p-value for "the first share is greater than the second"; 1.0 without samples.
+
+    Under the null hypothesis that both shares are equal, the hits are spread over the samples by chance alone; the
+    p-value is the chance that the first group gets at least as many as it did (the hypergeometric tail).
+    """
+    everything, all_hits = total + other_total, hits + other_hits
+    if total <= 0 or other_total <= 0 or all_hits == 0:
+        return 1.0
+    # fewer hits than the other group has no room for are impossible
+    hits, most = max(hits, all_hits - other_total), min(total, all_hits)
+    first = exp(
+        _log_comb(all_hits, hits) + _log_comb(everything - all_hits, total - hits) - _log_comb(everything, total)
+    )
+    misses = everything - all_hits
+    ratios = ((all_hits - k) * (total - k) / ((k + 1) * (misses - total + k + 1)) for k in range(hits, most))
+    return _sum_of_terms(first, ratios)
+
+
+def regular_gaps(gaps: Sequence[int]) -> float:
+    """Give a p-value for "these gaps (1, 2, 3 …) are too regular to be chance", such as 10, 10, 11, 10.
+
+    When each try succeeds with the same chance, the gaps from success to success are geometric. Counted is how many
+    gaps have the two neighbouring lengths seen most; for the null hypothesis the success chance is taken that makes
+    these two lengths as likely as can be, so the test errs on the safe side but for having chosen the lengths: the
+    p-value is multiplied by how many there were to choose from. 1.0 for fewer than three gaps.
+    """
+    if len(gaps) < 3:
+        return 1.0
+    lengths = sorted(set(gaps))
+    best = max(lengths, key=lambda length: gaps.count(length) + gaps.count(length + 1))
+    fitting = gaps.count(best) + gaps.count(best + 1)
+    return min(1.0, binomial_tail(fitting, len(gaps), _likeliest_pair(best)) * len(lengths))
+
+
+def _likeliest_pair(length: int) -> float:
+    """The largest chance, over all success chances a, that a geometric gap is ``length`` or one longer.
+
+    That chance is a(1-a)^(k-1)·(2-a) with k the length: 1 for k = 1 (a = 1). For k > 1 its derivative vanishes at
+    a = 1 - sqrt((k-1)/(k+1)).
+    """
+    if length == 1:
+        return 1.0
+    a = 1 - sqrt((length - 1) / (length + 1))
+    return float(a * (1 - a) ** (length - 1) * (2 - a))

@@ -1,6 +1,7 @@
 """Statistics against their definitions, textbook values and brute force."""
 
-from math import isnan, nan
+from math import comb, isnan, nan
+from random import Random
 from statistics import pstdev
 
 import pytest
@@ -118,3 +119,70 @@ def test_samples_for_percentile():
     assert stats.samples_for_percentile(95) == 20
     assert stats.samples_for_percentile(50) == 2
     assert not isnan(stats.percentile([1.0], 95)) and nan != nan
+
+
+COUNTS = st.integers(1, 40).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total)))
+
+
+@given(COUNTS, COUNTS)
+def test_fisher_is_the_hypergeometric_tail(here, there):
+    (hits, total), (others, other_total) = here, there
+    everything, all_hits = total + other_total, hits + others
+    ways = [comb(all_hits, k) * comb(everything - all_hits, total - k) for k in range(hits, min(total, all_hits) + 1)]
+    assert stats.fisher_greater(hits, total, others, other_total) == pytest.approx(
+        sum(ways) / comb(everything, total), rel=1e-9
+    )
+
+
+def test_fisher_of_the_lady_tasting_tea():
+    # Fisher 1935: all 4 of 4 right, 1/70; 3 of 4 right, 17/70
+    assert stats.fisher_greater(4, 4, 0, 4) == pytest.approx(1 / 70)
+    assert stats.fisher_greater(3, 4, 1, 4) == pytest.approx(17 / 70)
+
+
+def test_fisher_without_samples_or_hits_proves_nothing():
+    assert stats.fisher_greater(0, 0, 5, 10) == 1.0
+    assert stats.fisher_greater(5, 10, 0, 0) == 1.0
+    assert stats.fisher_greater(0, 10, 0, 10) == 1.0
+
+
+def test_tails_of_long_measurements_do_not_overflow():
+    assert stats.binomial_tail(50_100, 100_000, 0.5) == pytest.approx(0.2644, abs=1e-3)  # z = 0.63
+    assert stats.fisher_greater(50_100, 100_000, 50_000, 100_000) == pytest.approx(0.3290, abs=1e-3)  # z = 0.44
+
+
+@given(COUNTS, st.floats(0.01, 0.99))
+def test_the_two_binomial_tails_overlap_in_one_value(case, chance):
+    hits, total = case
+    both = stats.binomial_tail(hits, total, chance) + stats.binomial_low_tail(hits, total, chance)
+    here = comb(total, hits) * chance**hits * (1 - chance) ** (total - hits)
+    assert both == pytest.approx(1 + here, rel=1e-9)
+
+
+def test_binomial_tails_at_certainty():
+    assert stats.binomial_tail(1, 10, 0.0) == 0.0
+    assert stats.binomial_tail(0, 10, 0.0) == 1.0
+    assert stats.binomial_tail(10, 10, 1.0) == 1.0
+    assert stats.binomial_tail(11, 10, 0.5) == 0.0
+
+
+def test_clockwork_is_told_from_chance():
+    assert stats.regular_gaps([10, 10, 10, 11, 10]) < 1e-4
+    assert stats.regular_gaps([2] * 20) < 1e-6
+    assert stats.regular_gaps([1, 4, 2, 9, 1, 1, 3]) > 0.05
+    assert stats.regular_gaps([5, 5]) == 1.0, "two gaps are no pattern"
+    assert stats.regular_gaps([1] * 50) == 1.0, "every try succeeded: no gap at all"
+
+
+def test_chance_looks_regular_as_rarely_as_the_p_value_says():
+    chance = Random(3)
+    found = 0
+    for _ in range(2000):
+        share, gaps, gap = 0.05 + 0.9 * chance.random(), [], 0
+        while len(gaps) < 12:
+            gap += 1
+            if chance.random() < share:
+                gaps.append(gap)
+                gap = 0
+        found += stats.regular_gaps(gaps) < 0.05
+    assert found <= 0.05 * 2000

@@ -6,10 +6,18 @@ comes back into whole packets, which it puts into the hub's inbox.
 
 from __future__ import annotations
 
+import struct
 from typing import NamedTuple, Protocol
 
 from netlab import wire
 from netlab.network.base import Refused, Sent
+
+IPV4 = struct.Struct("!BBHHHBBH4s4s")
+"""RFC 791 section 3.1."""
+PLAIN_IPV4, IPV4_HEADER = 0x45, 20
+"""The first byte of a header without options, and its length."""
+DONT_FRAGMENT, FRAGMENT = 0x4000, 0x3FFF
+"""In the two bytes of flags and fragment offset; `FRAGMENT`: what is 0 in a whole packet."""
 
 
 class Outgoing(NamedTuple):
@@ -33,6 +41,13 @@ class Outgoing(NamedTuple):
     @classmethod
     def parse(cls, packet: bytes, fragment: bool = True) -> Outgoing:
         """Raises `PacketError` when these bytes are no IP packet. ``fragment``: of IPv6, as in `LiveNetwork.send`."""
+        if len(packet) >= IPV4_HEADER and packet[0] == PLAIN_IPV4:
+            _, tos, length, _, flags, ttl, protocol, _, source, destination = IPV4.unpack_from(packet)
+            if length == len(packet) and not flags & FRAGMENT:  # what measurements send: worth not parsing everything
+                ends = wire.to_text(source), wire.to_text(destination)
+                return cls(
+                    packet, 4, *ends, protocol, packet[IPV4_HEADER:], ttl, tos, 0, flags & DONT_FRAGMENT != 0, True
+                )
         ip = wire.parse(packet)
         if isinstance(ip, wire.IPv4):
             plain = not (ip.options or ip.more_fragments or ip.fragment_offset)

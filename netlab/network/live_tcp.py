@@ -36,6 +36,10 @@ PATIENCE = 950_000_000
 MOST_OPEN = 512
 """Probes in flight: half of the file descriptors that a process usually may have."""
 
+FREED_WITHIN, LOOK_AGAIN = 50_000_000, 0.0005
+"""ns and s. In the lab another process opens the sockets; its copy of one may live a moment longer than ours, and the
+port with it. A flow must not change for that."""
+
 FLAGS_BYTE, TCP_HEADER = 13, 20
 ECN = 0x03
 """The two low bits of TOS: on a TCP socket they are the kernel's (RFC 3168), and clear in a SYN."""
@@ -96,12 +100,21 @@ class TcpChannel:
     def _connect(self, outgoing: Outgoing) -> tuple[socket.socket, int, int]:
         """A connect that has begun: its socket, errno so far, and time. Raises OSError when it cannot begin."""
         port = int.from_bytes(outgoing.payload[:2], "big")
-        try:
-            return self._connect_from(outgoing, port)
-        except OSError as error:
-            if error.errno not in (errno.EADDRNOTAVAIL, errno.EADDRINUSE):
-                raise
-        return self._connect_from(outgoing, 0)
+        patience = time.monotonic_ns() + FREED_WITHIN
+        while True:
+            try:
+                return self._connect_from(outgoing, port)
+            except OSError as error:
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EADDRINUSE):
+                    raise
+            if self._in_flight(outgoing) or time.monotonic_ns() > patience:
+                return self._connect_from(outgoing, 0)
+            time.sleep(LOOK_AGAIN)
+
+    def _in_flight(self, outgoing: Outgoing) -> bool:
+        """Whether a probe of ours has the same addresses and ports."""
+        ends = _ends(outgoing.packet)
+        return any(_ends(attempt.packet) == ends for attempt in self._attempts.values())
 
     def _connect_from(self, outgoing: Outgoing, port: int) -> tuple[socket.socket, int, int]:
         sock = self._hub.open(self._family, socket.SOCK_STREAM, 0, self._options)
@@ -188,6 +201,12 @@ def _connected(sock: socket.socket) -> bool:
 
 def _no_stamps(count: int, at: int) -> None:
     """SYNs are not stamped."""
+
+
+def _ends(packet: bytes) -> tuple[bytes, bytes]:
+    """What tells connections apart: both addresses and both ports."""
+    start = header_length(packet)
+    return packet[8:start] if packet[0] >> 4 == 6 else packet[12:20], packet[start : start + 4]
 
 
 def _destination_port(outgoing: Outgoing) -> int:

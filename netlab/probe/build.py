@@ -142,15 +142,15 @@ class Builder:
     def _icmp(self, version: int, probe: Probe, number: int) -> bytes:
         identifier, sequence = self.identifier[version], number & 0xFFFF
         source, destination = probe.target.source, probe.target.address
-        if self.kind == "timestamp":
+        if self.flows == "paris" and probe.size >= COOKIE_BYTES + 2:
+            body = self._with_flow_checksum(version, probe, number)
+        elif self.kind == "timestamp":
             body = icmpv4.TimestampRequest(identifier, sequence, originate=0, receive=0, transmit=0).to_bytes()
         elif version == 4:
             body = icmpv4.EchoRequest(identifier, sequence, self.payload(number, probe.size)).to_bytes()
         else:
             echo = wire.icmpv6.EchoRequest(identifier, sequence, self.payload(number, probe.size))
             body = echo.to_bytes(source, destination)
-        if self.flows == "paris" and probe.size >= COOKIE_BYTES + 2:
-            body = self._with_flow_checksum(version, probe, number)
         if self.checksum is not None:
             body = self._with_own_checksum(body, 2, source, destination, version == 6, wire.PROTOCOL_ICMPV6)
         return body

@@ -55,29 +55,29 @@ class Answer:
 
 
 UNREACHABLE_V4: dict[int, tuple[str, str]] = {
-    # code: (detail, traceroute's mark); RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1
+    # code: (detail, mark of the Linux traceroute); RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1
     0: ("network unreachable", "!N"),
     1: ("host unreachable", "!H"),
     2: ("protocol unreachable", "!P"),
     3: ("port unreachable", ""),
     4: ("fragmentation needed", "!F"),
     5: ("source route failed", "!S"),
-    6: ("network unknown", "!6"),
-    7: ("host unknown", "!7"),
-    8: ("source host isolated", "!8"),
-    9: ("network prohibited", "!9"),
-    10: ("host prohibited", "!10"),
-    11: ("network unreachable for this TOS", "!11"),
-    12: ("host unreachable for this TOS", "!12"),
+    6: ("network unknown", "!N"),
+    7: ("host unknown", "!H"),
+    8: ("source host isolated", "!N"),
+    9: ("network prohibited", "!X"),
+    10: ("host prohibited", "!X"),
+    11: ("network unreachable for this TOS", "!N"),
+    12: ("host unreachable for this TOS", "!H"),
     13: ("administratively prohibited", "!X"),
     14: ("host precedence violation", "!V"),
     15: ("precedence cutoff in effect", "!C"),
 }
 UNREACHABLE_V6: dict[int, tuple[str, str]] = {
-    # RFC 4443 section 3.1
+    # RFC 4443 section 3.1; the last two say more exactly what 1 says, so they have its mark
     0: ("no route", "!N"),
     1: ("administratively prohibited", "!X"),
-    2: ("beyond scope of source address", "!S"),
+    2: ("beyond scope of source address", "!H"),
     3: ("address unreachable", "!H"),
     4: ("port unreachable", ""),
     5: ("source address failed policy", "!X"),
@@ -142,7 +142,7 @@ def _read_v4(packet: wire.IPv4, ours: Ours) -> Answer | None:
     elif isinstance(message, icmpv4.DestinationUnreachable):
         answer.outcome = "unreachable"
         answer.detail, answer.mark = UNREACHABLE_V4.get(
-            message.code, (f"unreachable, code {message.code}", f"!{message.code}")
+            message.code, (f"unreachable, code {message.code}", f"!<{message.code}>")
         )
         if message.code == 4:
             answer.mtu = message.mtu or None
@@ -181,7 +181,7 @@ def _read_v6(packet: wire.IPv6, ours: Ours) -> Answer | None:
     elif isinstance(message, icmpv6.DestinationUnreachable):
         answer.outcome = "unreachable"
         answer.detail, answer.mark = UNREACHABLE_V6.get(
-            message.code, (f"unreachable, code {message.code}", f"!{message.code}")
+            message.code, (f"unreachable, code {message.code}", f"!<{message.code}>")
         )
     elif isinstance(message, icmpv6.PacketTooBig):
         answer.outcome, answer.mtu = "unreachable", message.mtu

@@ -10,10 +10,11 @@
    10 × (t + 1 ms); never longer than the timeout. Such a star has the flag ``early``. It is given up, not forgotten: an
    answer that comes afterwards turns it into ``late`` and keeps its RTT.
 4. *One probe per flow in flight* where two could not be told apart. A normal user's TCP connects cannot share their
-   ports, so that is known after the first. UDP without root shows itself: when a router quotes 8 bytes only and several
-   probes of the flow are in flight, nobody knows whose answer it was. The probes in flight are then given up as
-   ``pending``, the session waits until nothing of them can come any more, and their plan entries are sent again, one at
-   a time. The rows say ``one-at-a-time``.
+   ports, so that is known after the first. UDP shows itself: when a router quotes 8 bytes only (without root they are
+   hidden), or a service answers with something of its own, and several probes of the flow are in flight, nobody knows
+   whose answer it was. The probes in flight are then given up as ``pending``, the session waits until nothing of them
+   can come any more, and their plan entries are sent again, one at a time. The rows say ``one-at-a-time``. After a lost
+   one of these the next waits, too: until no late answer can be taken for its own, and the connect's port is free.
 
 The invariant stays: one row per probe sent.
 """
@@ -35,9 +36,11 @@ HERE, NEAR = 3, 10
 """Factors of the adaptive wait: for a hop that answers, for one before a hop that answers (probing traceroute's)."""
 PRECISION = 1_000_000
 """ns added to an RTT before it is multiplied, so that a hop that answers in 20 µs is not given up after 60."""
-SERIAL_LEAST = 500_000_000
-"""ns: with one probe in flight no later hop can have answered, so the hops before it give the measure, and this much
-at least."""
+NEVER = 1 << 63
+"""ns: later than any clock."""
+CONNECT_ENDS = 950_000_000
+"""ns after which a normal user's TCP connect is ended, because the kernel would repeat its SYN (``live_tcp.py``). Until
+then its port is taken."""
 
 MatchFunction = Callable[[bytes, Mapping[int, bytes]], int | None]
 """A learner's own matching: ``match(answer, requests)`` gives the sequence number of the probe, or None: not ours."""
@@ -93,7 +96,9 @@ class TraceSession(ProbeSession):
         self._again: deque[Probe] = deque()
         self._one_at_a_time = False
         self._quiet_until = 0
-        self._answered: dict[tuple[str, int, int], dict[int, int]] = {}  # address, round, flow or 0 → TTL → RTT
+        self._answered: dict[tuple[str, int], dict[int, tuple[int, int]]] = {}  # address, round → TTL → RTTs
+        self._patience: dict[tuple[str, int, int], int] = {}  # address, round, TTL → ns, until an answer says otherwise
+        self._soonest = 0  # no adaptive wait ends before this; 0: look again
         self._early: list[Flight] = []
         self._told: set[int] = set()
         super().__init__(
@@ -140,7 +145,23 @@ class TraceSession(ProbeSession):
         if self._one_at_a_time and any(self._shares_flow(flight, probe) for flight in self._waiting):
             return None
         due = super()._due()
-        return None if due is None else max(due, self._quiet_until)
+        return None if due is None else max(due, self._quiet_until, self._clear_at(probe))
+
+    def _clear_at(self, probe: Probe) -> int:
+        """When the lost probes of this flow are out of the way.
+
+        No late answer to one of them can then be taken for this probe's; and the port of a connect is free again.
+        """
+        if not self._one_at_a_time:
+            return 0
+        lost = [flight for flight in self._by_wire.values() if flight.received is None]
+        if self._builder.protocol == "tcp":
+            return max(
+                (flight.sent_at + CONNECT_ENDS for flight in lost if self._shares_flow(flight, probe)), default=0
+            )
+        return max(
+            (flight.timeout_at + self._linger() for flight in lost if self._shares_flow(flight, probe)), default=0
+        )
 
     def _shares_flow(self, flight: Flight, probe: Probe) -> bool:
         return self._builder.flows != "classic" and flight.probe.flow == probe.flow
@@ -149,8 +170,10 @@ class TraceSession(ProbeSession):
         super().sent(number, packet, handle, at, rebuilt)
         if rebuilt and self._builder.protocol == "tcp" and self._builder.flows == "paris":
             self._one_at_a_time = True
+            self._patience.clear()
         if self._one_at_a_time:
             add_flag(self._waiting[-1].row, "one-at-a-time")
+        self._soonest = min(self._soonest, at + self.patience(self._waiting[-1]))
 
     # -- whose answer -------------------------------------------------------------------------------------------
 
@@ -171,13 +194,12 @@ class TraceSession(ProbeSession):
 
     def _oldest(self, answer: Answer) -> Flight | None:
         """An answer without a number: certain when only one probe can be meant."""
-        if not answer.target:
-            return super()._oldest(answer)
+        whom = answer.target or answer.responder
         able = [
             flight
             for flight in self._by_wire.values()
             if flight.received is None
-            and flight.row["address"] == answer.target
+            and flight.row["address"] == whom
             and answer.port in (0, flight.row["port"])
             and flight.timeout_at + self._linger() > self._now
         ]
@@ -195,7 +217,7 @@ class TraceSession(ProbeSession):
         while self._waiting:
             flight = self._waiting[0]
             latest = max(latest, flight.timeout_at)
-            flight.row["detail"] = "the quote is too short to tell whose answer it is"
+            flight.row["detail"] = "an answer came that does not tell whose it is"
             add_flag(flight.row, "no-quote")
             self._end_pending(flight, self._now)
             self._by_wire.pop(flight.number & 0xFFFF, None)
@@ -216,17 +238,25 @@ class TraceSession(ProbeSession):
         super().receive(packet, at, stamp, rebuilt, handle)
         self._listen()
 
-    def _fill(self, flight: Flight, answer: Answer, packet: bytes) -> None:
-        super()._fill(flight, answer, packet)
-        known = self._answered.setdefault((flight.row["address"], flight.probe.round, 0), {})
-        assert flight.received is not None
-        rtt = flight.received[0] - flight.sent_at
-        known[flight.probe.ttl] = max(known.get(flight.probe.ttl, 0), rtt)
+    def _decide(self, flight: Flight) -> None:
+        super()._decide(flight)
+        self._learn(flight.row)
 
     def _tell(self, word: str, row: Row) -> None:
         super()._tell(word, row)
         if word == "late":
+            self._learn(row)
             self._steering.heard(row)
+
+    def _learn(self, row: Row) -> None:
+        """How long hops take, by the best clock there is: on a busy machine our own counts its waiting for us, too."""
+        known = self._answered.setdefault((row["address"], row["round"]), {})
+        rtt = round(row["rtt_ms"] * MILLISECOND)
+        least, most = known.get(row["ttl"], (rtt + 1, rtt - 1))
+        if not least <= rtt <= most:
+            known[row["ttl"]] = min(least, rtt), max(most, rtt)
+            self._patience.clear()
+            self._soonest = 0
 
     def _listen(self) -> None:
         """Tell the plan of every row that was decided since the last time."""
@@ -241,21 +271,50 @@ class TraceSession(ProbeSession):
 
     def patience(self, flight: Flight) -> int:
         """How long (ns) to wait for this probe, by what is known now."""
+        if self._one_at_a_time:  # the next one waits for this one's end in any case
+            return min(self._timeout, CONNECT_ENDS) if self._builder.protocol == "tcp" else self._timeout
         if not self._adaptive:
             return self._timeout
-        known = self._answered.get((flight.row["address"], flight.probe.round, 0), {})
-        ttl = flight.probe.ttl
+        key = (flight.row["address"], flight.probe.round, flight.probe.ttl)
+        found = self._patience.get(key)
+        if found is None:
+            found = self._patience[key] = min(self._timeout, self._long_enough(*key))
+        return found
+
+    def _long_enough(self, address: str, round: int, ttl: int) -> int:
+        known = self._answered.get((address, round))
+        if not known:
+            return self._timeout
         if ttl in known:
-            return min(self._timeout, HERE * (known[ttl] + PRECISION))
+            return HERE * (known[ttl][1] + PRECISION)  # the longest: its next may be as slow
         later = [hop for hop in known if hop > ttl]
         if later:
-            return min(self._timeout, NEAR * (known[min(later)] + PRECISION))
-        if self._one_at_a_time and self._builder.protocol == "tcp" and known:
-            return min(self._timeout, max(SERIAL_LEAST, NEAR * (max(known.values()) + PRECISION)))
+            return NEAR * (known[min(later)][0] + PRECISION)
         return self._timeout
+
+    def _first_end(self) -> int:
+        """Not later than the first end of an adaptive wait."""
+        if not self._soonest:
+            ends = (flight.sent_at + self.patience(flight) for flight in self._waiting)
+            self._soonest = min(ends, default=NEVER)
+        return self._soonest
 
     def expire(self, now: int) -> None:
         self._now = max(self._now, now)
+        if self._first_end() <= now:
+            self._expire_early(now)
+        self._listen()
+        self._leave_needless(now)
+        self._due()  # what the plan has heard may have ended it
+        if self._next is None and not (self._again or self._waiting or self._settling):
+            self._plan_ended = True  # a plan that waits for nothing would wait for ever
+        super().expire(now)
+        self._listen()
+        if self._linger_until is not None and not self._stopped:
+            self._linger_until = self._until_nothing_can_come(now)
+
+    def _expire_early(self, now: int) -> None:
+        """Give up, before their timeouts, those that have waited long enough."""
         for flight in list(self._waiting):
             patience = self.patience(flight)
             if patience < self._timeout and flight.sent_at + patience <= now < flight.timeout_at:
@@ -267,15 +326,7 @@ class TraceSession(ProbeSession):
                 self._unanswered += 1
                 self._early.append(flight)
                 self._rows.append(row)
-        self._listen()
-        self._leave_needless(now)
-        self._due()  # what the plan has heard may have ended it
-        if self._next is None and not (self._again or self._waiting or self._settling):
-            self._plan_ended = True  # a plan that waits for nothing would wait for ever
-        super().expire(now)
-        self._listen()
-        if self._linger_until is not None and not self._stopped:
-            self._linger_until = self._until_nothing_can_come(now)
+        self._soonest = 0
 
     def _leave_needless(self, now: int) -> None:
         """On a real clock nobody waits for what was sent beyond the end before that was known."""
@@ -310,7 +361,7 @@ class TraceSession(ProbeSession):
         deadline = super().next_deadline()
         if deadline is None:
             return None
-        return min([deadline, *(flight.sent_at + self.patience(flight) for flight in self._waiting)])
+        return min(deadline, self._first_end())
 
     def stop(self, now: int) -> None:
         super().stop(now)

@@ -235,7 +235,7 @@ def test_time_exceeded_finds_its_probe_by_the_quote(protocol, v6):
     assert (row["quoted_ttl"], row["quoted_tos"], row["flags"]) == (64, 0, "")
 
 
-V4_CODES = [(0, "!N"), (1, "!H"), (2, "!P"), (3, ""), (5, "!S"), (13, "!X"), (14, "!V"), (15, "!C"), (99, "!99")]
+V4_CODES = [(0, "!N"), (1, "!H"), (2, "!P"), (3, ""), (5, "!S"), (13, "!X"), (14, "!V"), (15, "!C"), (99, "!<99>")]
 
 
 @pytest.mark.parametrize(("code", "mark"), V4_CODES)
