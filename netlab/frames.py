@@ -200,6 +200,7 @@ LINKS: dict[str, str] = {
     "network": "category",
     "address": "str",
     "protocol": "category:protocol",
+    "sent": "int64",
 }
 
 PATH_MTU: dict[str, str] = {

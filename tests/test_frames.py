@@ -115,8 +115,7 @@ def test_summary_needs_no_pandas_for_the_command():
 
 
 def test_rounds_are_summarised_one_by_one_or_all_together():
-    rows = [{**probe_rows.EMPTY, "sequence": n, "ttl": 3, "attempt": 1, "round": n, "outcome": "reply", "rtt_ms": float(n),
-             "sent_at": n * 10**9} for n in range(1, 5)]  # fmt: skip
+    rows = [row(n, rtt=float(n), ttl=3, round=n) for n in range(1, 5)]
     frame = frames.probes(rows)
     assert frames.summary(frame)["round"].tolist() == [1, 2, 3, 4]
     together = frames.summary(frame, by_round=False)

@@ -61,7 +61,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"cli_trace", "cli_web", "probe", "run", "probing", "serve", "network", "formats", "frames"},
     "cli_trace": {"cli", "probe", "run", "probing", "tracing", "network", "formats", "frames"},
     "__main__": {"cli", "probe", "run", "probing", "serve", "network", "formats", "frames"},
-    "__init__": {"api", "api_formats", "api_mtu", "api_multipath", "api_verdict", "servers", "plot", "widgets", "teach"},
+    "__init__": {
+        *("api", "api_formats", "api_mtu", "api_multipath", "api_verdict", "servers", "plot", "widgets", "teach"),
+    },
 }
 """Folder or file of the package → which others it may import, besides itself and what everybody may."""
 

@@ -108,6 +108,8 @@ class RawChannel:
         if self._version == 6:
             receive_errors = (linux.SOL_IPV6, linux.IPV6_RECVERR, 1)
         opened = self._hub.open(self._family, socket.SOCK_RAW, protocol, [receive_errors, STAMPED])
+        # A path MTU that the kernel remembers would hide, from a second search, the hop that told it.
+        set_fragmenting(opened, self._version, False)
         sender = Sender(self._hub, opened, _nothing)
         self._hub.watch(opened, sender.ready, select.EPOLLERR)
         return sender

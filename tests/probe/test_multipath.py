@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlab.api_multipath import LINKS, Measurement, multipath
+from netlab.api_multipath import Measurement, multipath
 from netlab.errors import NameNotFound, UsageError
+from netlab.frames import LINKS
 from netlab.internet.world import from_dict
 from netlab.network.virtual import VirtualNetwork
 from netlab.probe.multipath import MOST_PROBES, Multipath
@@ -410,6 +411,6 @@ def test_a_name_that_nobody_knows():
 def test_the_table_has_its_columns():
     table = multipath("server", network="line")
     assert list(table.columns) == list(LINKS)
-    kinds = {"category:protocol": "category"}
+    kinds = {"category:protocol": "category", "category:balancer": "category"}
     assert table.dtypes.astype(str).to_dict() == {name: kinds.get(kind, kind) for name, kind in LINKS.items()}
     assert set(table["network"]) == {"virtual:line"} and set(table["address"]) == {"203.0.113.80"}
