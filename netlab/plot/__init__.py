@@ -4,12 +4,13 @@ Data first, everything else by keyword, ``ax=None``, and nothing is ever "shown"
 guess comes in as ``prediction=``, what the simulator knows as ``truth=``; both are drawn as labelled lines.
 """
 
+from netlab.plot.beside_truth import beside_truth
 from netlab.plot.figure import Figure
+from netlab.plot.found_by_flows import next_hops
 from netlab.plot.hop_ladder import hops
-from netlab.plot.hop_loss import hop_loss
-from netlab.plot.hop_times import hop_times
 from netlab.plot.interval import loss
 from netlab.plot.kinds import outcomes
+from netlab.plot.loss_per_hop import hop_loss
 from netlab.plot.map import topology
 from netlab.plot.over_time import rtt
 from netlab.plot.parts import delays
@@ -19,10 +20,11 @@ from netlab.plot.rtt_and_queue import over_queue
 from netlab.plot.rtt_and_size import over_size
 from netlab.plot.sequence_diagram import sequence
 from netlab.plot.spread import distribution
+from netlab.plot.times_per_hop import hop_times
 from netlab.plot.tree import decisions
 from netlab.plot.way_on_map import world_map
 
 __all__ = [
-    "Figure", "decisions", "delays", "distribution", "hop_loss", "hop_times", "hops", "loss", "outcomes", "over_queue",
-    "over_size", "path", "probes", "rtt", "sequence", "topology", "world_map",
+    "Figure", "beside_truth", "decisions", "delays", "distribution", "hop_loss", "hop_times", "hops", "loss",
+    "next_hops", "outcomes", "over_queue", "over_size", "path", "probes", "rtt", "sequence", "topology", "world_map",
 ]  # fmt: skip

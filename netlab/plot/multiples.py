@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from netlab.errors import UsageError
+from netlab.plot import data as say
 from netlab.plot import trace
 from netlab.plot.style import DOTS_PER_INCH, HEIGHT, INK, PAPER, TEXT, WIDTH, dress
 from netlab.plot.trace import Row
@@ -86,3 +87,10 @@ def key(axes: list[Axes], columns: int) -> None:
         list(handles.values()), list(handles), loc="outside upper left", ncols=columns, frameon=False, fontsize=10,
         labelcolor=INK, handletextpad=0.5, columnspacing=1.1, borderaxespad=0.2, handlelength=1.9,
     )  # fmt: skip
+
+
+def together(sentences: list[str]) -> str:
+    """The findings of all measurements, one after the other, as one alt text."""
+    if len(sentences) == 1:
+        return say.capital(sentences[0])
+    return f"{len(sentences)} measurements. {' '.join(sentences)}"

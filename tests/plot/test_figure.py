@@ -48,6 +48,10 @@ FIGURES |= {
     "world map": lambda: plot.world_map(traces.abroad(traces.LISBON, None, traces.NEW_YORK)),
     "silent hops": lambda: plot.hops(traces.silent()),
     "silent path": lambda: plot.path(traces.silent()),
+    "hop times": lambda: plot.hop_times({"one": traces.mixed(), "two": traces.silent()}, prediction=20.0),
+    "hop loss": lambda: plot.hop_loss({"one": traces.mixed(), "two": traces.silent()}, carried=list),
+    "next hops": lambda: plot.next_hops(traces.classic(), ttl=2, prediction=3),
+    "beside truth": lambda: plot.beside_truth(traces.classic(), truth=traces.CLASSIC_TRUTH),
 }
 
 

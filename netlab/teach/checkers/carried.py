@@ -59,7 +59,7 @@ def _from_left(losses: Sequence[float], choose: Callable[[Sequence[float]], floa
 
 
 _MISTAKES = [
-    Mistake(lambda losses: list(losses), "You give the losses as they were measured. Compare each with all later hops."),
+    Mistake(lambda losses: list(losses), "You give the losses as they were measured. Compare with all later hops."),
     Mistake(
         lambda losses: _from_left(losses, max),
         "You let a loss once seen go on to the end. It is the other way round: later hops show what earlier ones lost.",
@@ -93,6 +93,10 @@ _MISTAKES = [
         "You take the largest of the later hops. One hop that answers everything proves that nothing is lost before.",
     ),
     Mistake(
+        lambda losses: [100 * share for share in carried(losses)],
+        "The numbers are right, but in percent. Return shares from 0 to 1.",
+    ),
+    Mistake(
         lambda losses: carried(losses)[::-1],
         "The numbers are right, but in the wrong order: hop 1 comes first.",
     ),
@@ -107,41 +111,40 @@ def examine(answer: Callable[[Any], Any], seed: str) -> Verdict:
             raise Wrong(f"Your function returned {show(given)}. Return a list with a number for each hop.")
         if len(given) != len(losses):
             raise Wrong(f"For {len(losses)} hops your function returned {len(given)} numbers. Return one for each hop.")
-    lists = [list(given) for given in answers]
+    lists = [[_number(share) for share in given] for given in answers]
     right = [_same(given, carried(losses)) for given, losses in zip(lists, paths, strict=True)]
     if all(right):
         return Verdict(1.0, "What is lost on the way shows at all later hops; nothing else of it counts.")
-    percent = [
-        _same([100 * each for each in carried(losses)], given) for given, losses in zip(lists, paths, strict=True)
-    ]
     message = recognise([_listed(mistake) for mistake in _MISTAKES], paths, [_All(given) for given in lists])
-    if all(percent):
-        message = "The numbers are right, but in percent. Return shares from 0 to 1."
     place = right.index(False)
     return Verdict(sum(right) / PATHS * 0.5, message or "Not right yet.", _evidence(paths[place], lists[place]))
 
 
-class _All(list[Any]):
+def _number(share: Any) -> float:
+    found = number(share)
+    if found is None:
+        raise Wrong(f"There is {show(share)} in your list. Return a list with a number for each hop.")
+    return found
+
+
+class _All(list[float]):
     """A list that `close` compares number by number."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, list) and _same(self, other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 def _listed(mistake: Mistake) -> Mistake:
     return Mistake(lambda losses: _All(mistake.gives(losses)), mistake.message)
 
 
-def _same(given: Sequence[Any], wanted: Sequence[Any]) -> bool:
-    return len(given) == len(wanted) and all(
-        number(one) is not None and close(float(number(one) or 0.0), float(other))
-        for one, other in zip(given, wanted, strict=True)
-    )
+def _same(given: Sequence[float], wanted: Sequence[float]) -> bool:
+    return len(given) == len(wanted) and all(close(float(a), float(b)) for a, b in zip(given, wanted, strict=True))
 
 
-def _evidence(losses: list[float], given: list[Any]) -> str:
+def _evidence(losses: list[float], given: list[float]) -> str:
     wanted = carried(losses)
     hop = next(i for i, (one, other) in enumerate(zip(given, wanted, strict=True)) if not _same([one], [other]))
     witness = max(i for i in range(hop, len(losses)) if losses[i] == wanted[hop])

@@ -14,6 +14,7 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -83,14 +84,11 @@ def _measured(cause: str, random: Random) -> Trace:
     for _ in range(TRIES):
         accused, description = _path(cause, random)
         hops = sum(name.startswith("r") for name in description["node"]) + 1
-        network = api.network_for(api.world(description), seed=random.getrandbits(24))
-        network.hold()  # round after round in one world, as mtr does, so that all hops see the same queue
-        rows = [
-            row
-            for _ in range(PROBES)
-            for row in api.tracing("there", attempts=1, max_ttl=hops, timeout=TIMEOUT, network=network)
-        ]
-        network.release()
+        # Round after round in one world, as mtr does, so that all hops see the same queue.
+        held: Any = api.network_for(api.world(description), seed=random.getrandbits(24))
+        with held:
+            arguments: dict[str, Any] = {"attempts": 1, "max_ttl": hops, "timeout": TIMEOUT, "network": held}
+            rows = [row for _ in range(PROBES) for row in api.tracing("there", **arguments)]
         trace = Trace(accused, cause, _table(rows))
         if _looks_guilty(trace) and proof(trace):
             break
@@ -115,7 +113,7 @@ def _path(cause: str, random: Random) -> tuple[int, dict[str, Any]]:
         return links[-1]
 
     ocean = random.randrange(accused + 1, routers)  # a long line somewhere behind the accused hop
-    for place, (near, far) in enumerate(zip(names, names[1:], strict=False)):
+    for place, (near, far) in enumerate(pairwise(names)):
         long = place == ocean and cause in ("slow answers", "rate limit", "tunnel")
         link(near, far, 20.0 + random.getrandbits(4) if long else 0.5 + random.getrandbits(5) / 8)
     world: dict[str, Any] = {"name": "unseen", "vantage": "here", "node": nodes, "link": links}
@@ -129,7 +127,7 @@ def _path(cause: str, random: Random) -> tuple[int, dict[str, Any]]:
         detour = [f"r{accused}", *(f"d{number}" for number in range(1, 3 + random.getrandbits(1))), "r1"]
         for name in detour[1:-1]:
             nodes[name] = {"kind": "router", "address": []}
-        for near, far in zip(detour, detour[1:], strict=False):
+        for near, far in pairwise(detour):
             link(near, far, 8.0 + random.getrandbits(3), cost=15)
     elif cause == "congestion":
         links[accused - 1]["forward"] = {"rate_mbps": 20, "queue": 60 + random.getrandbits(5)}

@@ -30,7 +30,7 @@ EXERCISES: dict[str, Exercise] = {
             "a": "No probe to a later hop was lost, and all of them passed hop 4. With 100 probes: at most 3.7 %.",
             "b": "66 % of the *answers of hop 4* are missing. The web server sends its own, and all of them came.",
             "c": "Two later hops and the web server answered every probe. That is a lot of knowledge.",
-            "d": "A router that is switched off forwards nothing, and hop 4 forwarded every packet to the hops behind it.",
+            "d": "A router that is switched off forwards nothing. This one forwarded all that went to later hops.",
         },
         (
             "What would the bars of hops 5, 6 and 7 look like if hop 4 lost two of three packets?",
@@ -59,7 +59,7 @@ EXERCISES: dict[str, Exercise] = {
         carried.examine,
         (
             "If packets get lost before hop 4, can hop 5 or 7 show a smaller loss?",
-            "For each hop: the smallest loss of this one and all later ones. In Python, losses[hop:] is the rest of a list.",
+            "For each hop: the smallest loss of this one and all later ones. losses[hop:] is the rest of a list.",
             """For losses 0.0, 0.6, 0.1, 0.3, 0.1 the answer is 0.0, 0.1, 0.1, 0.1, 0.1. Inside the function:
     return [min(losses[hop:]) for hop in range(len(losses))]""",
         ),
@@ -70,13 +70,13 @@ EXERCISES: dict[str, Exercise] = {
         "Ten traces",
         evidence.examine,
         (
-            "Begin at the hop behind the accused one. Is it as slow, or as silent? If not, the accused one is innocent.",
+            "Begin at the hop behind the accused one. Is it as slow, or as silent? If not, the accused is innocent.",
             (
-                "Behind it all is fast again: slow answers. All is there: rate limit. A label: tunnel. More return_hops than "
-                "the hop's number, without a label: way back. The fastest far below the median, here and behind: congestion."
+                "Behind it all is fast again: slow answers. All is there: rate limit. A label: tunnel. More "
+                "return_hops than the number of the hop, no label: way back. Fastest far below median: congestion."
             ),
-            """Trace 1: the median of hop 3 jumps, and stays up; its fastest answer is far below the median, and so it is at
-all later hops. Packets wait in a queue before hop 3. So:
+            """Trace 1: the median of hop 3 jumps, and stays up; its fastest answer is far below the median, and so
+it is at all later hops. Packets wait in a queue before hop 3. So:
     1: ("congestion", 5)""",
         ),
     ),

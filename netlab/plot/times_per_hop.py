@@ -17,7 +17,7 @@ from netlab import stats
 from netlab.plot import data as say
 from netlab.plot import trace
 from netlab.plot.figure import Figure, Series, drawing
-from netlab.plot.multiples import dressed, grid, hops_of, key, name_of, times
+from netlab.plot.multiples import dressed, grid, hops_of, key, name_of, times, together
 from netlab.plot.style import BLUE, GUESS, INK, SKY
 from netlab.plot.trace import Row
 
@@ -146,11 +146,5 @@ def _alt(parts: dict[str, Hops], guess: float | None) -> str:
     ends = {_end(hops) for hops in parts.values()}
     if guess is not None and len(parts) == 1 and ends != {None}:
         hops = next(iter(parts.values()))
-        return _told(sentences) + say.guessed(guess, stats.percentile(times(hops[_end(hops) or 0]), 50))
-    return _told(sentences)
-
-
-def _told(sentences: list[str]) -> str:
-    """One after the other; the name of a measurement is written as it is."""
-    text = " ".join(sentences)
-    return text if len(sentences) > 1 else say.capital(text)
+        return together(sentences) + say.guessed(guess, stats.percentile(times(hops[_end(hops) or 0]), 50))
+    return together(sentences)

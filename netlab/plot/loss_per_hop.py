@@ -18,7 +18,7 @@ from netlab import stats
 from netlab.errors import UsageError
 from netlab.plot import data as say
 from netlab.plot.figure import Figure, Series, drawing
-from netlab.plot.multiples import dressed, grid, hops_of, key, name_of
+from netlab.plot.multiples import dressed, grid, hops_of, key, name_of, together
 from netlab.plot.style import INK, PINK, VERMILLION
 from netlab.plot.trace import Row
 
@@ -142,10 +142,4 @@ def _alt(losses: dict[str, dict[int, float]]) -> str:
         else:
             text += ": nothing carries through"
         sentences.append(text + ".")
-    return _told(sentences)
-
-
-def _told(sentences: list[str]) -> str:
-    """One after the other; the name of a measurement is written as it is."""
-    text = " ".join(sentences)
-    return text if len(sentences) > 1 else say.capital(text)
+    return together(sentences)
