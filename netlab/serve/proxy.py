@@ -21,7 +21,7 @@ from netlab.http.forwarding import PSEUDONYM, came_from, end_to_end, inbound, ou
 from netlab.http.pages import PAGE_FIELDS, error_page
 from netlab.http.reader import Limits, Reader
 from netlab.serve.connection import Connection, DialFailed, Gone, Handler, Late, Stream, Wanted
-from netlab.serve.web import HEAD_TIME, IDLE_TIME, escaped, keeps, linger
+from netlab.serve.exchange import Exchange, Steps, escaped, exchanges, keeps, linger
 
 CONNECT_TIME, ANSWER_TIME, BODY_TIME = 5.0, 30.0, 20.0
 """s for: connecting to the origin, name and all; its answer's head; each piece of content."""
@@ -30,7 +30,6 @@ STATUS_OF = {"connection_timeout": 504, "dns_timeout": 504, "destination_ip_proh
 """Words of RFC 9209 section 2.3 → status; all others are 502."""
 
 Row = dict[str, Any]
-Steps = Generator[Wanted, Any, Any]
 
 
 @dataclass(slots=True)
@@ -55,41 +54,31 @@ class _Failed(Exception):
 
 def forward(connection: Connection, relay: Relay) -> Handler:
     """Serve one connection."""
-    reader, number = Reader("server", relay.limits), 0
-    try:
-        while True:
-            connection.idle = number > 0 and reader.fresh
-            connection.within(IDLE_TIME if connection.idle else HEAD_TIME)
-            number += 1
-            if not (yield from _Exchange(connection, relay, reader, number).run()):
-                return
-    except Gone:
-        return
+    return exchanges(connection, relay.limits, lambda reader, number: _Exchange(connection, relay, reader, number))
 
 
-class _Exchange:
+class _Exchange(Exchange):
     """One request, the origin, and the answer."""
 
     def __init__(self, connection: Connection, relay: Relay, reader: Reader, number: int) -> None:
-        self.connection, self.relay, self.reader, self.number = connection, relay, reader, number
-        self.request: Request | None = None
+        super().__init__(connection, reader, number, relay.wall)
+        self.relay = relay
         self.begun = False
         """The client has seen the first bytes of an answer."""
         self.status = 0
         self.origin: Stream | None = None
-        self.received = self.sent = 0
-        self.started_at = relay.wall()
-        self.times = [connection.now()]
-        """Since when: queue, connect, send, wait, receive."""
+        self.marks: list[int] = []
+        """When the phases ended: queue, connect, send, wait."""
 
     def run(self) -> Steps:
         """Forward one request; gives whether the connection goes on."""
         connection = self.connection
         keep, failed, gone = False, None, False
         try:
-            self.request = yield from self._read_head()
+            self.request = yield from self.read_head()
             if self.request is None:
                 return False
+            self._mark()
             keep = yield from self._forward(self.request)
         except Late:
             if self.request is None and not self.received:
@@ -111,27 +100,6 @@ class _Exchange:
             yield from linger(connection)
         self.reader.next_message()
         return keep
-
-    def _read_head(self) -> Generator[Wanted, Any, Request | None]:
-        connection, reader = self.connection, self.reader
-        while True:
-            event = reader.next_event()
-            if isinstance(event, Request):
-                self.received += reader.head_bytes
-                self._mark()
-                return event
-            data = yield from connection.receive()
-            if not data:
-                if not reader.fresh:
-                    reader.feed(b"")
-                    reader.next_event()
-                return None
-            if connection.idle:
-                connection.idle = False
-                connection.within(HEAD_TIME)
-                self.times, self.started_at = [connection.now()], self.relay.wall()
-            self.received = max(self.received, 1)
-            reader.feed(data)
 
     def _forward(self, request: Request) -> Generator[Wanted, Any, bool]:
         self._check(request)
@@ -294,11 +262,11 @@ class _Exchange:
 
     def _mark(self) -> None:
         """A phase is over."""
-        self.times.append(self.connection.now())
+        self.marks.append(self.connection.now())
 
     def _log(self, error: str, rule: str) -> None:
         request = self.request
-        ends = [*self.times, self.connection.now()]
+        ends = [self.started, *self.marks, self.connection.now()]
         phases = [(after - before) / 1e6 for before, after in pairwise(ends)]
         names = ("queue_ms", "connect_ms", "send_ms", "wait_ms", "receive_ms")
         parts = request.parts if request else None

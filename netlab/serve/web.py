@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netlab.errors import HTTPError, RemoteProtocolError
-from netlab.http import grammar
 from netlab.http.dates import read_date, write_date
 from netlab.http.events import Data, EndOfMessage, Field, Request
 from netlab.http.media import media_type
@@ -22,12 +21,11 @@ from netlab.http.paths import Path, map_path
 from netlab.http.reader import Limits, Reader
 from netlab.http.writer import response_head
 from netlab.serve.connection import Connection, Gone, Handler, Late, Wanted
+from netlab.serve.exchange import DRAIN, Exchange, Steps, escaped, exchanges, keeps, linger
 from netlab.serve.files import Directory, Opened, Refusal
 
-HEAD_TIME, IDLE_TIME, BODY_TIME, WRITE_TIME, LINGER_TIME = 10.0, 5.0, 20.0, 20.0, 1.0
-"""s for: a whole head; silence between requests; a request's content; a piece of an answer; a last look (`linger`)."""
-DRAIN = 64 * 1024
-"""Bytes of an unwanted request body that are read and thrown away before the connection is given up."""
+BODY_TIME, WRITE_TIME = 20.0, 20.0
+"""s for a request's content, and for a piece of an answer."""
 SMALL = 64 * 1024
 """A file up to this size leaves in one piece with its head: one system call, one segment."""
 METHODS = (b"GET", b"HEAD", b"OPTIONS")
@@ -35,7 +33,6 @@ KNOWN = (*METHODS, b"POST", b"PUT", b"DELETE", b"PATCH", b"TRACE", b"CONNECT")
 ALLOW: Field = (b"Allow", b", ".join(METHODS))
 
 Row = dict[str, Any]
-Steps = Generator[Wanted, Any, Any]
 
 
 @dataclass(slots=True)
@@ -71,36 +68,21 @@ class Answer:
 
 def serve(connection: Connection, site: Site) -> Handler:
     """Serve one connection."""
-    reader = Reader("server", site.limits)
-    number = 0
-    try:
-        while True:
-            connection.idle = number > 0 and reader.fresh
-            connection.within(IDLE_TIME if connection.idle else HEAD_TIME)
-            number += 1
-            exchange = _Exchange(connection, site, reader, number)
-            again = yield from exchange.run()
-            if not again:
-                return
-    except Gone:
-        return
+    return exchanges(connection, site.limits, lambda reader, number: _Exchange(connection, site, reader, number))
 
 
-class _Exchange:
+class _Exchange(Exchange):
     """One request and its answer."""
 
     def __init__(self, connection: Connection, site: Site, reader: Reader, number: int) -> None:
-        self.connection, self.site, self.reader, self.number = connection, site, reader, number
-        self.request: Request | None = None
-        self.started = connection.now()
-        self.started_at = site.wall()
-        self.sent = self.received = 0
+        super().__init__(connection, reader, number, site.wall)
+        self.site = site
 
     def run(self) -> Steps:
         """Read, answer, log; gives whether the connection goes on."""
         connection = self.connection
         try:
-            request = yield from self._read_head()
+            request = yield from self.read_head()
             if request is None:
                 return False
             self.request = request
@@ -132,26 +114,6 @@ class _Exchange:
             yield from linger(self.connection)
         self.reader.next_message()
         return keep
-
-    def _read_head(self) -> Generator[Wanted, Any, Request | None]:
-        connection, reader = self.connection, self.reader
-        while True:
-            event = reader.next_event()
-            if isinstance(event, Request):
-                self.received += reader.head_bytes
-                return event
-            data = yield from connection.receive()
-            if not data:
-                if not reader.fresh:
-                    reader.feed(b"")
-                    reader.next_event()
-                return None
-            if connection.idle:
-                connection.idle = False
-                connection.within(HEAD_TIME)
-                self.started, self.started_at = connection.now(), self.site.wall()
-            self.received = max(self.received, 1)
-            reader.feed(data)
 
     def _drop_content(self) -> Generator[Wanted, Any, bool]:
         """Read the rest of the request, up to `DRAIN` bytes; gives whether it was all there."""
@@ -292,28 +254,6 @@ class _Exchange:
         )
 
 
-def linger(connection: Connection) -> Steps:
-    """Stop sending, then read a little more: closing at once would reset the connection, and the answer with it
-    (RFC 9112 section 9.6)."""
-    read = 0
-    connection.within(LINGER_TIME)
-    try:
-        yield from connection.half_close()
-        while read < DRAIN:
-            data = yield from connection.receive()
-            if not data:
-                return
-            read += len(data)
-    except (Late, Gone):
-        return
-
-
-def keeps(request: Request) -> bool:
-    """Whether the client wants the connection to last (RFC 9112 section 9.3)."""
-    options = grammar.tokens(request.all(b"connection"))
-    return b"close" not in options and (request.version >= (1, 1) or b"keep-alive" in options)
-
-
 def _unchanged(request: Request, tag: bytes, seconds: int, now: int) -> bool:
     """Whether the client has this already: If-None-Match, else If-Modified-Since (RFC 9110 section 13.2.2)."""
     known = request.all(b"if-none-match")
@@ -328,8 +268,3 @@ def _unchanged(request: Request, tag: bytes, seconds: int, now: int) -> bool:
 def _refused(status: int, reason: str, rule: str = "", fields: list[Field] | None = None, close: bool = True) -> Answer:
     page = error_page(status, reason, rule)
     return Answer(status, [*PAGE_FIELDS, *(fields or [])], page, close=close, rule=rule, error=reason)
-
-
-def escaped(data: bytes) -> str:
-    r"""Give bytes as a text that can be logged: control characters, quotes and backslashes as \xNN."""
-    return "".join(chr(b) if 0x20 <= b < 0x7F and b not in (0x22, 0x5C) else f"\\x{b:02x}" for b in data)

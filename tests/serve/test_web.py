@@ -206,7 +206,7 @@ def test_silent_connections_block_nobody(server):
 
 
 def test_a_slow_head_has_one_deadline_whatever_trickles_in(site, monkeypatch):
-    monkeypatch.setattr("netlab.serve.web.HEAD_TIME", 0.4)
+    monkeypatch.setattr("netlab.serve.exchange.HEAD_TIME", 0.4)
     with netlab.WebServer(site, port=0) as server, socket.create_connection((server.host, server.port)) as sock:
         sock.settimeout(5)
         stop = threading.Event()
@@ -231,7 +231,7 @@ def test_a_slow_head_has_one_deadline_whatever_trickles_in(site, monkeypatch):
 
 
 def test_an_idle_connection_is_closed_without_a_word(site, monkeypatch):
-    monkeypatch.setattr("netlab.serve.web.IDLE_TIME", 0.2)
+    monkeypatch.setattr("netlab.serve.exchange.IDLE_TIME", 0.2)
     with netlab.WebServer(site, port=0) as server, socket.create_connection((server.host, server.port)) as sock:
         sock.settimeout(5)
         sock.sendall(b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n")
