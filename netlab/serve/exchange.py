@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -18,7 +19,7 @@ DRAIN = 64 * 1024
 Steps = Generator[Wanted, Any, Any]
 
 
-class Exchange:
+class Exchange(ABC):
     """One request and its answer; a server says in `run` what it does with it."""
 
     def __init__(self, connection: Connection, reader: Reader, number: int, wall: Callable[[], int]) -> None:
@@ -27,9 +28,9 @@ class Exchange:
         self.started, self.started_at = connection.now(), wall()
         self.received = self.sent = 0
 
+    @abstractmethod
     def run(self) -> Steps:
         """Read, answer, log; gives whether the connection goes on."""
-        raise NotImplementedError
 
     def read_head(self) -> Generator[Wanted, Any, Request | None]:
         """Read a request's head; None: the client has closed between two requests."""
