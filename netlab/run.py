@@ -25,6 +25,8 @@ LOOK_AGAIN = 50_000_000
 """ns: how often a waiting measurement on a real clock looks whether it was told to stop (a panel's Stop button)."""
 SENDS_IN_A_ROW = 8
 """After so many sends in a row the answers are fetched, or a burst would overflow the socket's buffer."""
+FETCHED_AT_THE_END = 1000
+"""Arrivals read after the end of a measurement at most; others' packets may come in without end."""
 SECOND_INTERRUPT = 1.0
 """s: two interrupts within this time mean "really stop"."""
 
@@ -118,15 +120,13 @@ def measure(
                 if slow:
                     until = min(until, network.now() + LOOK_AGAIN)
                 event = interrupts.receive(network, until)
-                if isinstance(event, Arrival):
-                    session.receive(event.packet, event.at, event.stamp, event.rebuilt, event.number)
-                elif isinstance(event, Stamp):
-                    session.stamp(event.number, event.at)
-                else:
+                if event is None:
                     break
+                _hand_over(event, session)
                 until = network.now()  # fetch what else is there, without waiting
             session.expire(network.now())
             if interrupts.seen or (stop is not None and stop()):
+                _fetch_the_rest(session, network)
                 session.stop(network.now())
                 yield from session.take_rows()
                 if interrupts.seen and on_interrupt is not None:
@@ -135,6 +135,23 @@ def measure(
             yield from session.take_rows()
             if session.finished:
                 return
+
+
+def _hand_over(event: Arrival | Stamp, session: ProbeSession) -> None:
+    if isinstance(event, Arrival):
+        session.receive(event.packet, event.at, event.stamp, event.rebuilt, event.number)
+    else:
+        session.stamp(event.number, event.at)
+
+
+def _fetch_the_rest(session: ProbeSession, network: Network) -> None:
+    """What had come in when the measurement was ended is an answer, not a pending probe."""
+    now = network.now()
+    for _ in range(FETCHED_AT_THE_END):
+        event = network.receive(now)
+        if event is None:
+            return
+        _hand_over(event, session)
 
 
 class NameLookups:

@@ -64,6 +64,23 @@ def test_stop_ends_it_from_another_thread():
     assert network.events == ["begin", "end"]
 
 
+def test_what_has_come_in_when_it_is_ended_is_an_answer():
+    """The one answer that is there is not read before the end: each look at the network is cut off by the clock."""
+    network = FakeNetwork(delay=0)
+    receive, ended = network.receive, []
+
+    def cut_off(until):
+        return receive(until) if ended else None
+
+    def stop():
+        ended.append(True)
+        return True
+
+    network.receive = cut_off
+    (row,) = run_ping("www", PingOptions(count=1, interval=1.0), network, stop=stop)
+    assert row["outcome"] == "reply"
+
+
 def test_closing_the_iterator_ends_the_network():
     network = FakeNetwork()
     rows = run_ping("www", PingOptions(count=100), network)

@@ -58,10 +58,16 @@ def test_it_ends_at_any_time_with_the_totals(kernel: KernelNet, protocol: str, e
             assert time.monotonic() - began < PROMPTLY
     assert done.returncode == 1, "an ordinary exit: the destination has not answered"
     lines = done.stdout.splitlines()
+    late = 0
     for ttl in (1, 2):
-        assert re.match(rf" {ttl}  {router(ttl)[4]}  [\d.]+ ms  [\d.]+ ms$", lines[ttl])
+        heard = rf"{router(ttl)[4]}  [\d.]+ ms"
+        if not re.match(rf" {ttl}  {heard}  [\d.]+ ms$", lines[ttl]):  # on a busy machine: given up, and told later
+            assert re.match(rf" {ttl}  {heard}  \*$", lines[ttl]) or re.match(rf" {ttl}  \*  {heard}$", lines[ttl])
+            assert sum(bool(re.match(rf"    late, hop {ttl}: {heard}$", line)) for line in lines) == 1
+            late += 1
     pending = len(path.probes) - 4
-    assert lines[-1] == f"{len(path.probes)} packets sent, 0 lost, {pending} pending"
+    told = f", {late} late" if late else ""
+    assert lines[-1] == f"{len(path.probes)} packets sent, 0 lost{told}, {pending} pending"
     assert done.stderr == ""
 
 

@@ -180,8 +180,8 @@ class PlayedPath:
         if ttl in self._silent:
             return
         packet = self._answer_to(self._changed(probe), ttl)
-        self.story.append(("answer", ttl))
         self._out.sendto(packet, (probe.source, 0))
+        self.story.append(("answer", ttl))
 
     def _answer_to(self, probe: Packet, ttl: int) -> bytes:
         seen = with_ttl(probe, self._quoted_ttl)
