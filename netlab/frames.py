@@ -247,6 +247,39 @@ QUOTES: dict[str, str] = {
     "network": "category",
 }
 
+PHASE_NAMES = ["queue", "dns", "connect", "tls", "send", "wait", "receive"]
+"""What a request goes through: waiting for a connection, name, handshake, TLS, sending, first byte, the rest."""
+
+PHASES: dict[str, str] = {
+    "url": "str",
+    "object": "int64",
+    "phase": "category:phase",
+    "start_ms": "float64",
+    "end_ms": "float64",
+    "duration_ms": "float64",
+    "status": "Int64",
+    "bytes": "Int64",
+    "connection": "Int64",
+    "number": "Int64",
+    "reused": "boolean",
+    "method": "str",
+    "address": "str",
+    "started_at": "time",
+    "error": "str",
+    "network": "category",
+    "request": "bytes",
+    "answer": "bytes",
+}
+
+LISTING: dict[str, str] = {
+    "name": "str",
+    "kind": "str",
+    "size": "Int64",
+    "modified": "time",
+    "media_type": "str",
+    "url": "str",
+}
+
 CAPABILITIES: dict[str, str] = {"capability": "str", "works": "str", "evidence": "str", "remedy": "str"}
 
 ALL_ROUNDS = 0
@@ -258,6 +291,7 @@ _CATEGORIES = {
     "clock": CLOCKS,
     "balancer": BALANCERS,
     "verdict": VERDICT_CLASSES,
+    "phase": PHASE_NAMES,
 }
 _NOTHING: dict[str, Any] = {"str": "", "bytes": b"", "bool": False, "float64": nan, "int64": 0}
 
