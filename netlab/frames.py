@@ -7,7 +7,7 @@ does not exist is ``""``. pandas is loaded inside the functions only, so that th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from math import nan
 from types import NoneType
 from typing import TYPE_CHECKING, Any
@@ -282,6 +282,9 @@ LISTING: dict[str, str] = {
 
 CAPABILITIES: dict[str, str] = {"capability": "str", "works": "str", "evidence": "str", "remedy": "str"}
 
+FEW = 1000
+"""Rows of a small table."""
+
 ALL_ROUNDS = 0
 """In ``round`` of a summary: not one round, but all of them."""
 
@@ -301,12 +304,23 @@ def table(rows: Iterable[Mapping[str, Any]], schema: Mapping[str, str]) -> DataF
     import pandas as pd
 
     listed = list(rows)
+    texts = _texts(pd, listed, [name for name, dtype in schema.items() if dtype == "str"])
     columns: dict[str, Any] = {}
     for name, dtype in schema.items():
         nothing = _NOTHING.get(dtype)
-        values = [row.get(name, nothing) for row in listed]
-        columns[name] = _column(pd, values, dtype)
+        columns[name] = (
+            texts[name] if name in texts else _column(pd, [row.get(name, nothing) for row in listed], dtype)
+        )
     return pd.DataFrame(columns, copy=False)
+
+
+def _texts(pd: Any, rows: list[Mapping[str, Any]], names: list[str]) -> dict[str, Any]:
+    """All columns of text, cut from one array: in a small table the making of an array costs more than its values."""
+    text = pd.api.types.pandas_dtype("str")
+    if not isinstance(text, pd.StringDtype) or len(rows) > FEW:  # before pandas 3; or memory is what matters
+        return {}
+    together = pd.array([row.get(name, "") for name in names for row in rows], dtype=text)
+    return {name: together[at * len(rows) : (at + 1) * len(rows)] for at, name in enumerate(names)}
 
 
 def _column(pd: Any, values: list[Any], dtype: str) -> Any:
@@ -315,11 +329,11 @@ def _column(pd: Any, values: list[Any], dtype: str) -> Any:
 
     if dtype == "time":
         nat = pd.NaT.value
-        stamps = pd.array([nat if value is None else value for value in values], dtype="int64").to_numpy()
+        stamps = np.array([nat if value is None else value for value in values], dtype="int64")
         return pd.DatetimeIndex(stamps.view("datetime64[ns]"), tz="UTC")
     if dtype.startswith("category"):
         kind = dtype.partition(":")[2]
-        categories = _categories(kind) if kind else pd.CategoricalDtype(list(dict.fromkeys(values)))
+        categories = _categories(kind) if kind else _words(tuple(dict.fromkeys(values)))
         codes = {category: code for code, category in enumerate(categories.categories)}
         return pd.Categorical.from_codes([codes[value] for value in values], dtype=categories)
     if dtype == "bytes":
@@ -348,6 +362,14 @@ def _categories(kind: str) -> Any:
     import pandas as pd
 
     return pd.CategoricalDtype(list(_CATEGORIES[kind]))
+
+
+@lru_cache(64)
+def _words(words: tuple[str, ...]) -> Any:
+    """The dtype of a column whose values are its categories: of one network, mostly."""
+    import pandas as pd
+
+    return pd.CategoricalDtype(list(words))
 
 
 def probes(rows: Iterable[Mapping[str, Any]]) -> DataFrame:
