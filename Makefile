@@ -18,12 +18,12 @@ QUIET_ENV = unset NETLAB_NETWORK; NETLAB_HEADLESS=1; export NETLAB_HEADLESS;
 PARALLEL = PYTHONHASHSEED=0 $(RUN) -m pytest -q -n $(WORKERS)
 
 .NOTPARALLEL:
-.PHONY: help lab install test style unit real doctest nbval recorded bench notebooks picture constraints clean python
+.PHONY: help lab install test style unit real rates beside doctest nbval recorded bench notebooks picture constraints clean python
 
 help:
 	@echo 'make lab          install netlab into .venv and open the workbook in JupyterLab'
 	@echo 'make test         install the extra "test" and run every test'
-	@echo '  make style unit doctest real nbval    its parts'
+	@echo '  make style unit doctest rates real nbval    its parts'
 	@echo 'make recorded     the property and differential tests with many more examples'
 	@echo 'make bench        measure netlab side by side with ping, fping and others; print the ratios'
 	@echo 'make notebooks    make the notebooks for learners from notebooks/solutions and run them'
@@ -35,7 +35,7 @@ help:
 lab: python
 	@$(PYTHON) tools/lab.py $(NETLAB_LAB_ARGS)
 
-test: style unit doctest real nbval
+test: style unit doctest beside nbval
 
 install: python
 	@$(PYTHON) tools/environment.py $(EXTRAS)
@@ -45,13 +45,21 @@ style: install
 	$(RUN) -m mypy
 
 unit: install
-	$(PARALLEL) --dist loadfile $(REAL:%=--ignore=%) tests
+	$(PARALLEL) --dist loadfile -m 'not rates' $(REAL:%=--ignore=%) tests
+
+# How often statistical results are right, over many seeds: long, but no clock matters.
+rates: install
+	$(PARALLEL) -m rates tests/test_confusion.py tests/probe
 
 doctest: install
 	$(QUIET_ENV) $(RUN) -m pytest -q --doctest-modules netlab
 
 real: install
 	$(RUN) -m pytest -q $$(for area in $(REAL); do if [ -e $$area ]; then echo $$area; fi; done)
+
+# Tests with sockets and browsers wait more than they work.
+beside: install
+	@$(RUN) tools/beside.py '$(MAKE) --no-print-directory rates' '$(MAKE) --no-print-directory real'
 
 nbval: install
 	$(QUIET_ENV) $(PARALLEL) --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout 60 notebooks

@@ -19,7 +19,7 @@ from netlab.probe.ladder import PlanFunction
 from netlab.probe.rows import Row
 from netlab.probe.trace import MatchFunction
 from netlab.probing import PingOptions, run_ping
-from netlab.run import NameLookups
+from netlab.run import Lookups, names_of
 from netlab.tracing import TraceOptions, run_trace
 
 if TYPE_CHECKING:
@@ -251,6 +251,7 @@ def traceroute(
     network: str | World | Network | None = None,
     *,
     gap_limit: int | None = 5,
+    as_numbers: bool = False,
 ) -> DataFrame:
     """Find the routers on the way to a destination: a table with one row per probe; delays in ms.
 
@@ -294,6 +295,9 @@ def traceroute(
         As in `use`, for this call only.
     gap_limit
         Silent hops in a row after which it ends; None: go on to ``max_ttl``.
+    as_numbers
+        Fill ``asn`` on the real network, too, at most a second longer: asks a public service by DNS about every
+        responder (not about private addresses). Needs dnspython. In a world the numbers are always there.
 
     Returns
     -------
@@ -330,8 +334,9 @@ def traceroute(
         protocol, first_ttl, max_ttl, attempts, timeout, window, flow, size, port, dont_fragment, tos, family, source,
         plan, match, gap_limit,
     )  # fmt: skip
-    rows = list(run_trace(destination, options, chosen, on_interrupt=_say_interrupted))
-    return frames.probes(with_names(complete(rows, chosen), chosen, names))
+    origins = origins_for(chosen, as_numbers)
+    rows = complete(list(run_trace(destination, options, chosen, on_interrupt=_say_interrupted)), chosen)
+    return frames.probes(with_as_numbers(with_names(rows, chosen, names), origins))
 
 
 def tracing(
@@ -347,23 +352,49 @@ def tracing(
     """
     names = arguments.pop("names", False)
     chosen = network_for(network)
+    origins = origins_for(chosen, arguments.pop("as_numbers", False))
     options = TraceOptions(**arguments)
     rows: list[Row] = []
     for row in run_trace(destination, options, chosen, stop=stop):
         rows.append(row)
         complete([row], chosen)
         yield row
-    with_names(complete(rows, chosen), chosen, names)
+    with_as_numbers(with_names(complete(rows, chosen), chosen, names), origins)
 
 
 def with_names(rows: list[Row], network: Network, wanted: bool) -> list[Row]:
     """Look up the names of the responders, within a limit, after everything has been measured."""
     if wanted and not network.virtual:
-        lookups = NameLookups(network)
+        lookups = names_of(network)
         names = lookups.get({row["responder"] for row in rows})
         lookups.close()
         for row in rows:
             row["responder_name"] = names.get(row["responder"], "") or row["responder_name"]
+    return rows
+
+
+def origins_for(network: Network, wanted: bool) -> Callable[[str], int | None] | None:
+    """Who is asked for AS numbers; None: nobody, because nobody wants that or the network's world knows them.
+
+    Raises UsageError when they are wanted and cannot be asked for.
+    """
+    if not isinstance(wanted, bool):
+        raise UsageError("as_numbers", wanted, "must be True or False")
+    if not wanted or hasattr(network, "locate"):
+        return None
+    from netlab.network.as_numbers import Origins
+
+    return Origins()
+
+
+def with_as_numbers(rows: list[Row], origins: Callable[[str], int | None] | None) -> list[Row]:
+    """Look up the AS numbers of the responders, within a limit, after everything has been measured."""
+    if origins is not None:
+        lookups = Lookups(origins, None)
+        numbers = lookups.get({row["responder"] for row in rows})
+        lookups.close()
+        for row in rows:
+            row["asn"] = numbers.get(row["responder"])
     return rows
 
 

@@ -250,6 +250,9 @@ def _add_traceroute(tools: Any) -> None:
     names = parser.add_mutually_exclusive_group()
     names.add_argument("--names", dest="names", action="store_true", default=True, help="look up names (default)")
     names.add_argument("-n", "--no-names", dest="names", action="store_false", help="addresses only")
+    parser.add_argument(
+        "-A", "--as-numbers", action="store_true", help="show AS numbers; asks a public service about real addresses"
+    )
     _add_network(parser)
     parser.set_defaults(run=_traceroute)
 

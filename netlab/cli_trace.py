@@ -22,7 +22,7 @@ from netlab.probe.build import packet_size
 from netlab.probe.ladder import is_final, mark_path
 from netlab.probe.plan import Target
 from netlab.probe.trace import answered
-from netlab.run import NameLookups
+from netlab.run import Lookups, names_of
 from netlab.tracing import TraceOptions, run_trace
 
 NAME_WAIT = 0.5
@@ -51,7 +51,8 @@ def traceroute(options: argparse.Namespace) -> int:
         source=options.source,
     )
     talk = not (options.json or options.csv)
-    paper = _Paper(network, checked, options.names, talk)
+    origins = _origins(network) if options.as_numbers else None
+    paper = _Paper(checked, names_of(network) if options.names else None, origins, talk)
     rows = []
 
     def begin(target: Target) -> None:
@@ -75,16 +76,27 @@ def traceroute(options: argparse.Namespace) -> int:
         network.close()
     paper.finish()
     if options.json or options.csv:
-        names = paper.names([row["responder"] for row in rows])
+        responders = [row["responder"] for row in rows]
+        names, numbers = paper.names(responders), paper.numbers(responders) or {}
         rows.sort(key=lambda row: row["sequence"])
         for row in rows:
-            row["responder_name"] = names.get(row["responder"], "")
+            row["responder_name"], row["asn"] = names.get(row["responder"], ""), numbers.get(row["responder"])
         (_print_json if options.json else _print_csv)(rows)
     else:
         for text in trace_text.totals(rows):
             say(text)
     paper.close()
     return OK if any(map(_arrived, rows)) else NO_ANSWER
+
+
+def _origins(network: Network) -> Lookups[int | None]:
+    """Who knows AS numbers: the world, or else a public service that is asked by DNS."""
+    locate = getattr(network, "locate", None)
+    if locate is not None:
+        return Lookups(lambda address: getattr(locate(address), "asn", None), None, at_once=True)
+    from netlab.network.as_numbers import Origins
+
+    return Lookups(Origins(), None)
 
 
 def _arrived(row: Any) -> bool:
@@ -95,9 +107,10 @@ def _arrived(row: Any) -> bool:
 class _Paper:
     """Prints hops in order, each as soon as all its probes and all hops before it are decided."""
 
-    def __init__(self, network: Network, options: TraceOptions, names: bool, talk: bool) -> None:
-        self._options, self._talk = options, talk
-        self._lookups = NameLookups(network) if names else None
+    def __init__(
+        self, options: TraceOptions, names: Lookups[str] | None, origins: Lookups[int | None] | None, talk: bool
+    ) -> None:
+        self._options, self._names, self._origins, self._talk = options, names, origins, talk
         self._hops: dict[int, list[Any]] = {}
         self._rows: list[Any] = []
         self._complete: dict[int, float] = {}  # since when all probes of a hop are decided
@@ -106,15 +119,18 @@ class _Paper:
         self._end: int | None = None
 
     def names(self, addresses: Iterable[str], limit: float = NAME_WAIT) -> dict[str, str]:
-        return self._lookups.get(set(addresses), limit) if self._lookups else {}
+        return self._names.get(set(addresses), limit) if self._names else {}
+
+    def numbers(self, addresses: Iterable[str], limit: float = NAME_WAIT) -> dict[str, int | None] | None:
+        return self._origins.get(set(addresses), limit) if self._origins else None
 
     def add(self, row: Any) -> None:
         if row["outcome"] == "pending":
             return  # it is sent again, or was in flight at the end: no star
         self._rows.append(row)
         self._hops.setdefault(row["ttl"], []).append(row)
-        if self._lookups:
-            self._lookups.ask(row["responder"])
+        for lookups in self._asked():
+            lookups.ask(row["responder"])
         if is_final(row) and "last-ditch" not in row["flags"].split():
             self._end = row["ttl"] if self._end is None else min(self._end, row["ttl"])
         self.print_ready()
@@ -131,7 +147,7 @@ class _Paper:
         rows = self._hops.get(ttl, ())
         if len(rows) < self._options.attempts or self._beyond(ttl):
             return False
-        if self._lookups is None or self._lookups.known(row["responder"] for row in rows):
+        if all(lookups.known(row["responder"] for row in rows) for lookups in self._asked()):
             return True
         return time.monotonic() >= self._complete.setdefault(ttl, time.monotonic()) + NAME_WAIT
 
@@ -147,7 +163,9 @@ class _Paper:
         """Print what is left, complete or not: the trace was ended, or its last hop was never complete."""
         left = [ttl for ttl in sorted(self._hops) if ttl not in self._printed and not self._beyond(ttl)]
         if self._talk:
-            self.names(row["responder"] for ttl in left for row in self._hops[ttl])
+            responders = [row["responder"] for ttl in left for row in self._hops[ttl]]
+            self.names(responders)
+            self.numbers(responders)
         for ttl in left:
             self._print(ttl)
 
@@ -156,12 +174,16 @@ class _Paper:
         if self._talk:
             mark_path(self._rows)
             shown = self._hops[ttl]
-            for text in trace_text.hop(shown, self.names((row["responder"] for row in shown if answered(row)), 0.0)):
+            responders = [row["responder"] for row in shown if answered(row)]
+            for text in trace_text.hop(shown, self.names(responders, 0.0), self.numbers(responders, 0.0)):
                 _say(text)
 
+    def _asked(self) -> list[Lookups[Any]]:
+        return [lookups for lookups in (self._names, self._origins) if lookups]
+
     def close(self) -> None:
-        if self._lookups:
-            self._lookups.close()
+        for lookups in self._asked():
+            lookups.close()
 
 
 def _say(text: str) -> None:

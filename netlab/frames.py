@@ -308,9 +308,7 @@ def table(rows: Iterable[Mapping[str, Any]], schema: Mapping[str, str]) -> DataF
     columns: dict[str, Any] = {}
     for name, dtype in schema.items():
         nothing = _NOTHING.get(dtype)
-        columns[name] = (
-            texts[name] if name in texts else _column(pd, [row.get(name, nothing) for row in listed], dtype)
-        )
+        columns[name] = texts[name] if name in texts else _column(pd, [row.get(name, nothing) for row in listed], dtype)
     return pd.DataFrame(columns, copy=False)
 
 

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from netlab.network.base import Arrival, Network, Refused, Sent, Stamp
 from netlab.probe.rows import Row
@@ -31,11 +31,13 @@ SECOND_INTERRUPT = 1.0
 """s: two interrupts within this time mean "really stop"."""
 
 NAME_LIMIT = 1.0
-"""s: how long a finished measurement waits for the names of its responders, all together."""
+"""s: how long a finished measurement waits for the names of its responders, all together (AS numbers likewise)."""
 ASKING = 8
-"""Names asked for side by side."""
+"""Questions about addresses side by side."""
 
 _last_interrupt = 0.0
+
+Found = TypeVar("Found")
 
 
 class _Interrupts:
@@ -154,58 +156,71 @@ def _fetch_the_rest(session: ProbeSession, network: Network) -> None:
         _hand_over(event, session)
 
 
-class NameLookups:
-    """Reverse names, asked for in threads of their own so that no probe is ever timed late by one.
+class Lookups(Generic[Found]):
+    """What is asked about addresses, in threads of their own so that no probe is ever timed late by it.
 
-    A name server that does not answer costs nothing but the name: after the limit it is left alone. Where the network
-    knows the names itself (a virtual world), they are there at once.
+    A server that does not answer costs nothing but the answer: after the limit it is left alone.
+
+    Parameters
+    ----------
+    look_up
+        Gives what is known about an address; may take its time, and may raise.
+    nothing
+        What an address has of which nothing is known.
+    at_once
+        ``look_up`` asks nobody and returns at once: no threads.
     """
 
-    def __init__(self, network: Network) -> None:
-        self._network = network
-        self._names: dict[str, str] = {}
+    def __init__(self, look_up: Callable[[str], Found], nothing: Found, at_once: bool = False) -> None:
+        self._look_up, self._nothing, self._at_once = look_up, nothing, at_once
+        self._found: dict[str, Found] = {}
         self._asked: set[str] = set()
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._answered = threading.Condition()
         self._threads = 0
 
     def ask(self, address: str) -> None:
-        """Begin to look up a name, if that has not begun yet."""
+        """Begin to look up an address, if that has not begun yet."""
         if not address or address in self._asked:
             return
         self._asked.add(address)
-        if self._network.virtual:
-            self._names[address] = self._network.reverse(address)
+        if self._at_once:
+            self._found[address] = self._look_up(address)
             return
         self._waiting.put(address)
         if self._threads < ASKING:
             self._threads += 1
-            threading.Thread(target=self._work, name="netlab names", daemon=True).start()
+            threading.Thread(target=self._work, name="netlab lookups", daemon=True).start()
 
     def _work(self) -> None:
         while (address := self._waiting.get()) is not None:
             try:
-                name = self._network.reverse(address)
-            except Exception:  # a name is never worth a trace
-                name = ""
+                found = self._look_up(address)
+            except Exception:  # no answer is worth a trace
+                found = self._nothing
             with self._answered:
-                self._names[address] = name
+                self._found[address] = found
                 self._answered.notify_all()
 
     def known(self, addresses: Iterable[str]) -> bool:
-        """Whether none of these names has still to be waited for."""
-        return all(address in self._names for address in addresses if address)
+        """Whether none of these has still to be waited for."""
+        return all(address in self._found for address in addresses if address)
 
-    def get(self, addresses: Iterable[str], limit: float = NAME_LIMIT) -> dict[str, str]:
-        """Give the names known after at most ``limit`` seconds; who has none, or not yet, has ``""``."""
+    def get(self, addresses: Iterable[str], limit: float = NAME_LIMIT) -> dict[str, Found]:
+        """Give what is known after at most ``limit`` seconds, and ``nothing`` for all others."""
         wanted = [address for address in addresses if address]
         for address in wanted:
             self.ask(address)
         with self._answered:
-            self._answered.wait_for(lambda: all(address in self._names for address in wanted), limit)
-        return {address: self._names.get(address, "") for address in wanted}
+            self._answered.wait_for(lambda: self.known(wanted), limit)
+        return {address: self._found.get(address, self._nothing) for address in wanted}
 
     def close(self) -> None:
         """Let the threads end."""
         for _ in range(self._threads):
             self._waiting.put(None)
+
+
+def names_of(network: Network) -> Lookups[str]:
+    """Reverse names; where the network knows them itself (a virtual world), they are there at once."""
+    return Lookups(network.reverse, "", at_once=network.virtual)

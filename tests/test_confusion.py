@@ -10,6 +10,7 @@ from tools import confusion
 from tools.confusion import CANNOT_TELL, NO_LOSS, PATH_LOSS, PRECISION, RECALL, SLOW, TRUTHS, Tally
 
 
+@pytest.mark.rates
 @pytest.mark.slow
 def test_verdicts_are_as_often_right_as_required_and_as_the_document_says():
     """All worlds, in as many processes as there are CPUs; in a process of its own, which may start others."""

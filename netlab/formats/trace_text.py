@@ -28,8 +28,11 @@ def head(destination: str, address: str, max_ttl: int, packet_size: int, protoco
     )
 
 
-def hop(rows: Sequence[Row], names: Mapping[str, str]) -> list[str]:
-    """Give the lines of one hop from its rows: one per responder, stars on the line of whoever came before them."""
+def hop(rows: Sequence[Row], names: Mapping[str, str], origins: Mapping[str, int | None] | None = None) -> list[str]:
+    """Give the lines of one hop from its rows: one per responder, stars on the line of whoever came before them.
+
+    ``origins`` adds the AS number of every responder, or ``[*]`` where none is known.
+    """
     lines: list[list[str]] = []
     places: dict[str, int] = {}
     stars = 0
@@ -43,7 +46,7 @@ def hop(rows: Sequence[Row], names: Mapping[str, str]) -> list[str]:
         responder = row["responder"]
         if responder not in places:
             places[responder] = len(lines)
-            lines.append([who(responder, names)])
+            lines.append([who(responder, names, origins)])
         lines[places[responder]].append(rtt(row))
     if not lines:
         lines = [[LOST] * stars]
@@ -55,9 +58,13 @@ def hop(rows: Sequence[Row], names: Mapping[str, str]) -> list[str]:
     return [*texts, *extras(rows)]
 
 
-def who(address: str, names: Mapping[str, str]) -> str:
+def who(address: str, names: Mapping[str, str], origins: Mapping[str, int | None] | None = None) -> str:
     name = names.get(address, "")
-    return f"{name} ({address})" if name else address
+    text = f"{name} ({address})" if name else address
+    if origins is None:
+        return text
+    number = origins.get(address)
+    return f"{text} [*]" if number is None else f"{text} [AS{number}]"
 
 
 def rtt(row: Row) -> str:

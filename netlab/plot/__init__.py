@@ -5,6 +5,7 @@ guess comes in as ``prediction=``, what the simulator knows as ``truth=``; both 
 """
 
 from netlab.plot.beside_truth import beside_truth
+from netlab.plot.dot import to_dot
 from netlab.plot.figure import Figure
 from netlab.plot.found_by_flows import next_hops
 from netlab.plot.hop_ladder import hops
@@ -26,5 +27,6 @@ from netlab.plot.way_on_map import world_map
 
 __all__ = [
     "Figure", "beside_truth", "decisions", "delays", "distribution", "hop_loss", "hop_times", "hops", "loss",
-    "next_hops", "outcomes", "over_queue", "over_size", "path", "probes", "rtt", "sequence", "topology", "world_map",
+    "next_hops", "outcomes", "over_queue", "over_size", "path", "probes", "rtt", "sequence", "to_dot",
+    "topology", "world_map",
 ]  # fmt: skip

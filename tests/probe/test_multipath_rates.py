@@ -10,6 +10,7 @@ from tools import multipath_rates as rates
 WORKERS = os.cpu_count() or 1
 
 
+@pytest.mark.rates
 @pytest.mark.slow
 @pytest.mark.parametrize("width", rates.WIDTHS)
 def test_success_agrees_with_its_exact_probability(width):
@@ -23,6 +24,7 @@ def test_the_comparison_can_fail():
     assert not rates.likely(400, 400, chance) and not rates.likely(370, 400, chance)
 
 
+@pytest.mark.rates
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "worlds", "most"), [("flow", 300, 0.0), ("other", rates.WORLDS, rates.MOST_FALSE)])
 def test_false_links(kind, worlds, most):
