@@ -4,6 +4,7 @@ Data first, everything else by keyword, ``ax=None``, and nothing is ever "shown"
 guess comes in as ``prediction=``, what the simulator knows as ``truth=``; both are drawn as labelled lines.
 """
 
+from netlab.plot.began_with import initial_ttls
 from netlab.plot.beside_truth import beside_truth
 from netlab.plot.dot import to_dot
 from netlab.plot.figure import Figure
@@ -26,7 +27,7 @@ from netlab.plot.tree import decisions
 from netlab.plot.way_on_map import world_map
 
 __all__ = [
-    "Figure", "beside_truth", "decisions", "delays", "distribution", "hop_loss", "hop_times", "hops", "loss",
-    "next_hops", "outcomes", "over_queue", "over_size", "path", "probes", "rtt", "sequence", "to_dot",
+    "Figure", "beside_truth", "decisions", "delays", "distribution", "hop_loss", "hop_times", "hops", "initial_ttls",
+    "loss", "next_hops", "outcomes", "over_queue", "over_size", "path", "probes", "rtt", "sequence", "to_dot",
     "topology", "world_map",
 ]  # fmt: skip
