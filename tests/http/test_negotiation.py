@@ -73,4 +73,4 @@ def test_json_only_when_it_is_preferred(value: bytes, json: bool) -> None:
 @pytest.mark.parametrize("filler", [b" ;a=1 ", b";a= ; ", b"; ", b" ; a=1\t"])
 def test_hostile_parameters_are_refused_in_no_time(filler: bytes) -> None:
     """With a pattern in which blanks have two places this would go on for ever."""
-    assert not wants_json([b"application/json" + filler * 2000 + b"/"])
+    assert not wants_json([b"application/json" + filler * 2000 + b";=x"])
