@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 import uuid
 from collections.abc import Iterator
@@ -22,6 +23,10 @@ PATIENCE = 5.0
 os.environ.pop("NETLAB_NETWORK", None)
 os.environ["NETLAB_HEADLESS"] = "1"
 os.environ[MARK] = uuid.uuid4().hex
+
+# Shells start what runs in the background with interrupts ignored, and so would everything that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Derandomised: the same examples in every run, so that a red run stays red; no deadline, for machines are busy.
 quiet = {"derandomize": True, "database": None, "deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
