@@ -49,7 +49,7 @@ unit: install
 
 # How often statistical results are right, over many seeds: long, but no clock matters.
 rates: install
-	$(PARALLEL) -m rates tests/test_confusion.py tests/probe
+	$(PARALLEL) -o faulthandler_timeout=1500 -m rates tests/test_confusion.py tests/probe
 
 doctest: install
 	$(QUIET_ENV) $(RUN) -m pytest -q --doctest-modules netlab

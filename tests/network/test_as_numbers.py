@@ -175,5 +175,5 @@ def test_in_the_real_command_the_numbers_stand_on_the_lines(
     """On loopback, which the command is told to take for a public address."""
     monkeypatch.setattr(as_numbers, "origin_name", lambda address: "4.4.8.8.origin.asn.cymru.com.")
     monkeypatch.setattr("netlab.network.as_numbers.Origins", lambda: Origins(["127.0.0.1"], service.port))
-    assert cli.main(["traceroute", "127.0.0.1", "-A", "-n", "-q1", "--network", "live"]) == 0
+    assert cli.main(["traceroute", "127.0.0.1", "-A", "-n", "-q1", "-pudp", "--network", "live"]) == 0
     assert "127.0.0.1 [AS15169]" in capsys.readouterr().out
