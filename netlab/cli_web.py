@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import argparse
+import ssl
 import sys
 import threading
-import time
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
-from netlab.servers import LOOPBACK, ProxyServer, Server, WebServer
+from netlab.errors import UsageError
+from netlab.formats.clf import line
+from netlab.servers import ProxyServer, Server, WebServer
 
 
 def web(options: argparse.Namespace) -> int:
     """Run the web server."""
-    server = WebServer(options.directory, host=options.host, port=options.port, log_rows=0, on_row=_print)
-    if options.host not in LOOPBACK:
-        print(f"netlab: warning: others can reach this server at {server.url}", file=sys.stderr)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        server = WebServer(
+            options.directory, host=options.host, port=options.port, public=options.public, cors=options.cors,
+            ssl_context=_certificate(options.cert, options.key), log_rows=0, on_row=_print,
+        )  # fmt: skip
+    for warning in caught:
+        print(f"netlab: warning: {warning.message}", file=sys.stderr)
     return _until_interrupted(server, f"Serving {options.directory} at {server.url} (CTRL+C ends it)")
+
+
+def _certificate(cert: str | None, key: str | None) -> ssl.SSLContext | None:
+    """Load a certificate and its key; raises UsageError for what is none."""
+    if cert is None:
+        if key is not None:
+            raise UsageError("--key", key, "goes with --cert")
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(cert, key)
+    except (OSError, ValueError) as error:
+        raise UsageError("--cert", cert, f"must be a PEM file with a certificate, and --key its key: {error}") from None
+    return context
 
 
 def proxy(options: argparse.Namespace) -> int:
@@ -30,8 +53,8 @@ def proxy(options: argparse.Namespace) -> int:
 def _until_interrupted(server: Server, text: str) -> int:
     from netlab.cli import OK, say
 
-    say(text)
     try:
+        say(text)  # inside: who reads it can be quick with CTRL+C
         threading.Event().wait()
     except KeyboardInterrupt:
         pass
@@ -42,13 +65,6 @@ def _until_interrupted(server: Server, text: str) -> int:
     return OK
 
 
-def _print(row: Any) -> None:
+def _print(row: Mapping[str, Any]) -> None:
     """One line in the combined log format, with the milliseconds behind it."""
-    at = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(row["started_at"] / 1e9))
-    client = row["client"].rpartition(":")[0]
-    line = f"{row['method']} {row['target']} {row['version']}" if row["method"] else "-"
-    print(
-        f'{client} - - [{at}] "{line}" {row["status"] or "-"} {row["response_bytes"]} "{row["referer"] or "-"}" '
-        f'"{row["user_agent"] or "-"}" {row["total_ms"]:.3f}',
-        flush=True,
-    )
+    print(line(row), flush=True)

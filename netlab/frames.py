@@ -312,6 +312,30 @@ def table(rows: Iterable[Mapping[str, Any]], schema: Mapping[str, str]) -> DataF
     return pd.DataFrame(columns, copy=False)
 
 
+def from_columns(columns: Mapping[str, Sequence[Any]], schema: Mapping[str, str]) -> DataFrame:
+    """Build the same from whole columns; in arrays of whole numbers, -1 is "nothing there"."""
+    import numpy as np
+    import pandas as pd
+
+    made: dict[str, Any] = {}
+    for name, dtype in schema.items():
+        values = columns[name]
+        if dtype in ("Int64", "boolean"):
+            numbers = np.asarray(values, dtype="int64")
+            missing = numbers < 0
+            if dtype == "Int64":
+                made[name] = pd.arrays.IntegerArray(numbers, missing)
+            else:
+                made[name] = pd.arrays.BooleanArray(numbers > 0, missing)
+        elif dtype == "float64":
+            made[name] = np.asarray(values, dtype="float64")
+        elif dtype == "time":
+            made[name] = pd.DatetimeIndex(np.asarray(values, dtype="int64").view("datetime64[ns]"), tz="UTC")
+        else:
+            made[name] = _column(pd, list(values), dtype)
+    return pd.DataFrame(made, copy=False)
+
+
 def _texts(pd: Any, rows: list[Mapping[str, Any]], names: list[str]) -> dict[str, Any]:
     """All columns of text, cut from one array: in a small table the making of an array costs more than its values."""
     text = pd.api.types.pandas_dtype("str")

@@ -10,20 +10,27 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import ssl
 import threading
 import time
+import warnings
 import weakref
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
-from netlab.errors import AddressInUse, NetworkError, UsageError
+from netlab.errors import AddressInUse, HTTPError, NetworkError, UsageError
+from netlab.http.events import Field, Request
 from netlab.http.paths import Path, map_path
+from netlab.http.writer import field_line
 from netlab.probing import seconds, whole
+from netlab.serve.bounds import Bounds, bounds
 from netlab.serve.connection import Connection, Handler
 from netlab.serve.dialing import Resolve, look_up
-from netlab.serve.files import Directory
+from netlab.serve.files import Directory, Refusal
 from netlab.serve.guard import guarded
+from netlab.serve.log import Log, Row, plain
 from netlab.serve.loop import Loop
 from netlab.serve.proxy import Relay, forward
 from netlab.serve.web import Site, serve
@@ -35,14 +42,15 @@ LOG_ROWS = 10_000
 """The latest rows are kept; the counters count all."""
 BACKLOG = 1024
 """Connections that the kernel completes before they are accepted."""
-
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+FRAMING = (b"content-length", b"transfer-encoding", b"connection", b"date", b"content-range", b"content-encoding")
+"""Fields that only the server itself can know."""
 
 _running: weakref.WeakValueDictionary[tuple[str, int], Server] = weakref.WeakValueDictionary()
 
 
 class Server:
-    """What the two servers share: a listener, a thread with its loop, a log."""
+    """What the two servers share: listeners, a thread with its loop, a log."""
 
     kind = ""
 
@@ -50,57 +58,124 @@ class Server:
         self,
         host: str,
         port: int,
+        accept: Callable[[Connection], Handler],
+        *,
         log_rows: int,
         on_row: Callable[[dict[str, Any]], None] | None,
-        accept: Callable[[Connection], Handler],
+        limits: Bounds,
+        listener: socket.socket | None = None,
         resolve: Resolve = look_up,
+        context: ssl.SSLContext | None = None,
     ) -> None:
-        if not isinstance(host, str):
-            raise UsageError("host", host, "must be an address or a name of this machine, as text")
-        port = whole("port", port, 0, 65_535)
-        self._rows: deque[dict[str, Any]] = deque(maxlen=whole("log_rows", log_rows, 0, 10_000_000))
+        self._log = Log(whole("log_rows", log_rows, 0, 10_000_000))
         self._lock = threading.Lock()
         self._on_row = on_row
         self.statuses: Counter[int] = Counter()
         """How many answers of each status there were, all counted."""
-        before = _running.get((host, port)) if port else None
-        if before is not None:
-            before.stop(grace=0)
-        listener = listen(host, port)
-        self._loop = Loop(resolve)
-        self.host, self.port = host, int(listener.getsockname()[1])
-        self._loop.listen(listener, accept)
+        self._secure = context is not None
+        if listener is not None:
+            listeners, self.host, self.port = [listener], *_place(listener)
+        else:
+            port = whole("port", port, 0, 65_535)
+            before = _running.get((host, port)) if port else None
+            if before is not None:
+                before.stop(grace=0)
+            listeners = listen(host, port)
+            self.host, self.port = host, int(listeners[0].getsockname()[1])
+        self._loop = Loop(resolve, limits.connections, limits.per_client, context)
+        for each in listeners:
+            self._loop.listen(each, accept)
         self._thread = threading.Thread(target=self._loop.run, name=f"netlab {self.kind} {self.port}", daemon=True)
         self._thread.start()
-        _running[(host, self.port)] = self
+        _running[(self.host, self.port)] = self
 
     @property
     def url(self) -> str:
         """Where it is, such as ``http://127.0.0.1:8080/``."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/"
+        host = f"[{self.host}]" if ":" in self.host else self.host or "localhost"
+        return f"http{'s' if self._secure else ''}://{host}:{self.port}/"
 
     def __repr__(self) -> str:
         state = "running" if self._thread.is_alive() else "stopped"
         return f"<netlab {self.kind}: {self.url}, {state}, {self.statuses.total()} answers>"
 
-    def _add_row(self, row: dict[str, Any]) -> None:
+    @property
+    def connections(self) -> int:
+        """How many connections are open now."""
+        return self._loop.open_connections
+
+    def _add_row(self, row: Row, request_head: bytes, response_head: bytes) -> None:
         with self._lock:
-            self._rows.append(row)
-            self.statuses[row["status"]] += 1
+            self._log.add(row, request_head, response_head)
+            self.statuses[max(row.status, 0)] += 1
         if self._on_row is not None:
-            self._on_row(row)
+            self._on_row(plain(row))
 
     @property
     def log(self) -> DataFrame:
         """EXCHANGES: one row per request so far, refused ones included; times in ms."""
         from netlab import frames
 
+        self._settle()
+        with self._lock:
+            columns = self._log.columns()
+        return frames.from_columns(columns, frames.EXCHANGES)
+
+    def details(self, index: int) -> dict[str, Any]:
+        """Everything about row ``index`` of `log`, what the table has no column for included.
+
+        Returns
+        -------
+        dict
+            All columns of EXCHANGES and: referer, user_agent, reason, request_head_bytes, response_head_bytes, framing
+            (length, chunked, close, none), conditional_result, range, keep_alive, close_reason, head_ms, handler_ms,
+            respond_ms; ``request_head`` and ``response_head`` are bytes, kept for the latest 1,000 requests. A value
+            that does not exist is None.
+
+        Raises
+        ------
+        UsageError
+            When there is no such row.
+        """
+        self._settle()
+        with self._lock:
+            count = len(self._log)
+            if isinstance(index, bool) or not hasattr(index, "__index__") or not -count <= int(index) < count:
+                raise UsageError("index", index, f"must be a row's number; the log has {count} rows")
+            return self._log.details(int(index) % count)
+
+    def to_clf(self) -> str:
+        """Give the log in the combined log format of Apache and nginx, with the milliseconds behind each line."""
+        from netlab.formats.clf import line
+
+        return "".join(line(row) + "\n" for row in self._plain_rows())
+
+    def to_json(self) -> str:
+        """Give the log as JSON: a list of objects with everything that `details` has, but the heads."""
+        import json
+
+        return json.dumps(self._plain_rows(), indent=1)
+
+    def to_har(self) -> dict[str, Any]:
+        """Give the log as a HAR 1.2 document, which browsers and other tools read; write it with ``json.dump``.
+
+        Passwords and cookies are left out; times that do not exist are -1. Fields are there for the latest 1,000.
+        """
+        from netlab.formats.har import har
+
+        self._settle()
+        with self._lock:
+            rows = [self._log.details(index) for index in range(len(self._log))]
+        return har(rows, self.url)
+
+    def _plain_rows(self) -> list[dict[str, Any]]:
+        self._settle()
+        with self._lock:
+            return [plain(row) for row in self._log]
+
+    def _settle(self) -> None:
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._loop.settle()
-        with self._lock:
-            rows = list(self._rows)
-        return frames.table(rows, frames.EXCHANGES)
 
     def stop(self, grace: float = 3.0) -> None:
         """Accept nobody any more, let answers be finished for ``grace`` seconds, close; may be called again."""
@@ -123,15 +198,35 @@ class WebServer(Server):
     directory
         What is served; index.html stands for its folder.
     host
-        Address to listen at. Only this machine can reach the default, 127.0.0.1.
+        Address to listen at. Only this machine can reach the default, 127.0.0.1; ``"localhost"`` is 127.0.0.1 and ::1,
+        ``""`` is every address of this machine, IPv4 and IPv6.
     port
         0: any free one; see `url`.
+    public
+        Must be True for a ``host`` that others can reach; they are then warned about, too.
+    listener
+        A listening socket of your own, TCP or Unix, instead of ``host`` and ``port``.
+    ssl_context
+        An ``ssl.SSLContext`` with a certificate: the server speaks https.
+    limits
+        Names and values of ``netlab.serve.bounds.Bounds``, such as ``{"head_time": 2.0, "per_client": 8}``.
+    etag
+        ``"stat"``: from time, size and inode; ``"content"``: from a hash of the content.
+    gzip
+        Compress text on its way out, if it has no compressed copy (``.br``, ``.gz``) beside it.
+    headers
+        Fields for every answer, as a dict or pairs; they replace those of the same name.
+    cors
+        True: pages of every origin may read the answers; or the one origin that may, such as ``"http://a.example"``.
+    follow_symlinks
+        Whether links may lead out of the folder.
+    parse_head, map_path
+        Your own functions: from the bytes of a head (without its empty line) to a ``netlab.http.events.Request``; from
+        a request's path (bytes) to a ``netlab.http.paths.Path``. A fault in them is an answer 500 and a row.
     log_rows
         How many rows `log` keeps.
-    map_path
-        Your own function from a request's path (bytes) to a ``netlab.http.paths.Path``.
     on_row
-        Called with every row of the log as it is made, in the server's thread.
+        Called with every row of the log as it is made, as a dict, in the server's thread.
 
     Raises
     ------
@@ -161,16 +256,57 @@ class WebServer(Server):
         *,
         host: str = "127.0.0.1",
         port: int = 8080,
-        log_rows: int = LOG_ROWS,
+        public: bool = False,
+        listener: socket.socket | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        limits: Mapping[str, Any] | None = None,
+        etag: str = "stat",
+        gzip: bool = False,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        cors: bool | str = False,
+        follow_symlinks: bool = False,
+        parse_head: Callable[[bytes], Request] | None = None,
         map_path: Callable[[bytes], Path] = map_path,
+        log_rows: int = LOG_ROWS,
         on_row: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         if not os.path.isdir(directory):
             raise UsageError("directory", os.fspath(directory), "must be a folder that exists")
-        if not callable(map_path):
-            raise UsageError("map_path", map_path, "give a function from bytes to a Path")
-        site = Site(Directory(directory), self._add_row, time.time_ns, map_path=map_path)
-        super().__init__(host, port, log_rows, on_row, lambda connection: serve(connection, site))
+        for name, function in (("map_path", map_path), ("parse_head", parse_head)):
+            if function is not None and not callable(function):
+                raise UsageError(name, function, "give a function that takes bytes")
+        if etag not in ("stat", "content"):
+            raise UsageError("etag", etag, 'must be "stat" or "content"')
+        if listener is None:
+            check_host(host, public)
+        of_server = bounds(limits)
+        self._site = Site(
+            Directory(directory, follow_symlinks), self._add_row, time.time_ns, bounds=of_server, map_path=map_path,
+            parse_head=_checked(parse_head) if parse_head else None, own_fields=_fields(headers), cors=_origin(cors),
+            tag_from_content=etag == "content", gzip=bool(gzip), scheme=b"https" if ssl_context else b"http",
+        )  # fmt: skip
+        super().__init__(
+            host, port, lambda connection: serve(connection, self._site), log_rows=log_rows, on_row=on_row,
+            limits=of_server, listener=listener, context=ssl_context,
+        )  # fmt: skip
+
+    def listing(self, path: str = "/") -> DataFrame:
+        """Give a folder as the server sees it: LISTING, a row per entry, sorted by name; sizes in bytes.
+
+        Raises
+        ------
+        UsageError
+            When the path means no folder that the server would list.
+        """
+        from netlab import frames
+        from netlab.http.pages import listing_row
+
+        try:
+            entries = sorted(self._site.directory.folder(map_path(path.encode()).names).entries())
+        except (Refusal, HTTPError) as refusal:
+            raise UsageError("path", path, str(refusal) or "must mean a folder of the server, such as /") from None
+        rows = [{**listing_row(entry), "modified": entry.modified_ns or None} for entry in entries]
+        return frames.table(rows, frames.LISTING)
 
 
 class ProxyServer(Server):
@@ -187,7 +323,7 @@ class ProxyServer(Server):
         0: any free one; see `url`.
     connect_timeout
         Seconds in which the origin must be connected, its name looked up included; then the client gets a 504 page.
-    log_rows, on_row
+    limits, log_rows, on_row
         As in `WebServer`.
 
     Raises
@@ -218,6 +354,7 @@ class ProxyServer(Server):
         host: str = "127.0.0.1",
         port: int = 8000,
         connect_timeout: float = 5.0,
+        limits: Mapping[str, Any] | None = None,
         log_rows: int = LOG_ROWS,
         on_row: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
@@ -226,22 +363,113 @@ class ProxyServer(Server):
                 "host", host, f"must be one of {', '.join(LOOPBACK)}: a proxy that others reach is an open one"
             )
         timeout = seconds("connect_timeout", connect_timeout, above=0.0)
-        relay = Relay(self._add_row, time.time_ns, timeout)
-        super().__init__(host, port, log_rows, on_row, lambda connection: forward(connection, relay), guarded(look_up))
+        of_server = bounds(limits)
+        relay = Relay(self._add_row, time.time_ns, timeout, bounds=of_server)
+        super().__init__(
+            host, port, lambda connection: forward(connection, relay), log_rows=log_rows, on_row=on_row,
+            limits=of_server, resolve=guarded(look_up),
+        )  # fmt: skip
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Open a listening socket; raises `AddressInUse` with the owner."""
+def check_host(host: str, public: bool) -> None:
+    """Refuse an address that others can reach, unless that is asked for; then warn."""
+    if not isinstance(host, str):
+        raise UsageError("host", host, "must be an address or a name of this machine, as text")
+    if host in LOOPBACK or host.startswith("127."):
+        return
+    if not public:
+        raise UsageError(
+            "host", host, "others could reach the server there; say public=True (--public) if that is what you want"
+        )
+    warnings.warn(f"others can reach this server at {host or 'every address'}", stacklevel=3)
+
+
+def _fields(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[Field]:
+    """Check fields that somebody typed."""
+    pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
+    fields: list[Field] = []
+    for pair in pairs:
+        try:
+            name, value = (text.encode("latin-1") for text in pair)
+            field_line(name, value)
+        except (ValueError, AttributeError, TypeError, UnicodeEncodeError, HTTPError):
+            raise UsageError("headers", pair, "must be a name and a value that HTTP can carry, both text") from None
+        if name.lower() in FRAMING:
+            raise UsageError("headers", pair[0], "only the server itself can know this field")
+        fields.append((name, value))
+    return fields
+
+
+def _origin(cors: bool | str) -> bytes:
+    """Check whose pages may read the answers."""
+    if isinstance(cors, bool):
+        return b"*" if cors else b""
+    parts = urlsplit(cors) if isinstance(cors, str) else None
+    if cors != "*" and (parts is None or parts.scheme not in ("http", "https") or not parts.netloc or parts.path):
+        raise UsageError("cors", cors, 'must be True, or one origin such as "http://a.example:8000"')
+    return cors.encode("latin-1")
+
+
+def _checked(parse_head: Callable[[bytes], Request]) -> Callable[[bytes], Request]:
+    """A learner's parser: what it gives must be a Request, whatever else it does is its fault."""
+
+    def parse(head: bytes) -> Request:
+        request = parse_head(head)
+        if not isinstance(request, Request):
+            raise TypeError(f"parse_head gave {type(request).__name__}, not a netlab.http.events.Request")
+        return request
+
+    return parse
+
+
+def _place(listener: socket.socket) -> tuple[str, int]:
+    """Where a listener that was handed in is."""
+    if not isinstance(listener, socket.socket):
+        raise UsageError("listener", listener, "must be a listening socket")
+    address = listener.getsockname()
+    return (str(address[0]), int(address[1])) if isinstance(address, tuple) else (str(address), 0)
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Open the listening sockets of a host; raises `AddressInUse` with the owner."""
+    if host == "":
+        return [_listen(socket.AF_INET6, "::", port, dual=True)] if socket.has_dualstack_ipv6() else [
+            _listen(socket.AF_INET, "0.0.0.0", port)
+        ]  # fmt: skip
+    if host == "localhost":
+        return _listen_on_both(port)
     try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror:
         raise UsageError("host", host, "must be an address or a name of this machine, such as 127.0.0.1") from None
-    family, kind, protocol, _, address = found[0]
-    listener = socket.socket(family, kind, protocol)
+    return [_listen(found[0][0], str(found[0][4][0]), port)]
+
+
+def _listen_on_both(port: int) -> list[socket.socket]:
+    """IPv4's and IPv6's loopback, with the same port."""
+    for _ in range(20):
+        first = _listen(socket.AF_INET, "127.0.0.1", port)
+        try:
+            return [first, _listen(socket.AF_INET6, "::1", first.getsockname()[1])]
+        except AddressInUse:
+            first.close()
+            if port:
+                raise
+        except NetworkError:
+            return [first]  # there is no IPv6 here
+    raise NetworkError(errno.EADDRINUSE, "no port is free on both 127.0.0.1 and ::1")
+
+
+def _listen(family: int, host: str, port: int, dual: bool = False) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        elif hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
+        listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
 MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
@@ -23,6 +24,7 @@ RFC850 = re.compile(_LONG + rb", ([0-9]{2})-" + _MONTH + rb"-([0-9]{2}) " + _CLO
 ASCTIME = re.compile(_DAY + rb" " + _MONTH + rb" ([ 0-9][0-9]) " + _CLOCK + rb" ([0-9]{4})")
 
 
+@lru_cache(1024)
 def write_date(seconds: int) -> bytes:
     """Give Unix time as an IMF-fixdate."""
     at = EPOCH + timedelta(seconds=seconds)

@@ -7,7 +7,7 @@ fields with one name, and that second one is what request smuggling is made of.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 Field = tuple[bytes, bytes]
@@ -27,8 +27,32 @@ class Target(NamedTuple):
     """Absolute path with its query; ``b"*"`` in asterisk form."""
 
 
+class _Fields:
+    """What requests and responses have in common."""
+
+    __slots__ = ()
+    fields: Sequence[Field]
+    index: dict[bytes, list[bytes]]
+
+    def all(self, name: bytes) -> Sequence[bytes]:
+        """All values of a field; ``name`` in lower case."""
+        return self.index.get(name, ())
+
+    def get(self, name: bytes) -> bytes | None:
+        """The first value of a field, None when there is none."""
+        values = self.index.get(name)
+        return values[0] if values else None
+
+
+def _indexed(fields: Sequence[Field]) -> dict[bytes, list[bytes]]:
+    index: dict[bytes, list[bytes]] = {}
+    for name, value in fields:
+        index.setdefault(name.lower(), []).append(value)
+    return index
+
+
 @dataclass(frozen=True, slots=True)
-class Request:
+class Request(_Fields):
     """The head of a request."""
 
     method: bytes
@@ -37,32 +61,26 @@ class Request:
     parts: Target
     version: Version
     fields: Sequence[Field]
+    index: dict[bytes, list[bytes]] = field(init=False, repr=False, compare=False)
+    """By name in lower case: all values, in their order."""
 
-    def all(self, name: bytes) -> list[bytes]:
-        """All values of a field; ``name`` in lower case."""
-        return [value for key, value in self.fields if key.lower() == name]
-
-    def get(self, name: bytes) -> bytes | None:
-        """The first value of a field, None when there is none."""
-        return next((value for key, value in self.fields if key.lower() == name), None)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", _indexed(self.fields))
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class Response(_Fields):
     """The head of a response; 1xx ones come before the final one."""
 
     status: int
     reason: bytes
     version: Version
     fields: Sequence[Field]
+    index: dict[bytes, list[bytes]] = field(init=False, repr=False, compare=False)
+    """By name in lower case: all values, in their order."""
 
-    def all(self, name: bytes) -> list[bytes]:
-        """All values of a field; ``name`` in lower case."""
-        return [value for key, value in self.fields if key.lower() == name]
-
-    def get(self, name: bytes) -> bytes | None:
-        """The first value of a field, None when there is none."""
-        return next((value for key, value in self.fields if key.lower() == name), None)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", _indexed(self.fields))
 
 
 @dataclass(frozen=True, slots=True)

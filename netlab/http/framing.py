@@ -6,6 +6,7 @@ whatever could be read in two ways is refused, and what is sent is framed anew f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from netlab.errors import RemoteProtocolError
@@ -51,7 +52,7 @@ def framing(message: Request | Response, request_method: bytes = b"") -> Framing
     return CLOSE if isinstance(message, Response) else NONE  # rule 8 and 7
 
 
-def _chunked(message: Request | Response, codings: list[bytes], lengths: list[bytes]) -> Framing:
+def _chunked(message: Request | Response, codings: Sequence[bytes], lengths: Sequence[bytes]) -> Framing:
     if message.version < (1, 1):
         raise RemoteProtocolError("Transfer-Encoding does not exist in HTTP/1.0", 400, "RFC 9112 6.1")
     if lengths:
@@ -67,7 +68,7 @@ def _chunked(message: Request | Response, codings: list[bytes], lengths: list[by
     raise RemoteProtocolError(f"Transfer-Encoding {codings[0]!r} does not end in chunked, once", 400, "RFC 9112 6.1")
 
 
-def _length(lengths: list[bytes]) -> int:
+def _length(lengths: Sequence[bytes]) -> int:
     if len(lengths) > 1:
         raise RemoteProtocolError("more than one Content-Length field", 400, "RFC 9112 6.3")
     if not grammar.CONTENT_LENGTH.fullmatch(lengths[0]):

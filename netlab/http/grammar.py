@@ -8,6 +8,7 @@ digit or a blank is: those know far more of both than HTTP does.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 # tchar = "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" / "." / "^" / "_" / "`" / "|" / "~" / DIGIT / ALPHA
 # token = 1*tchar                                                                            RFC 9110 section 5.6.2
@@ -66,7 +67,7 @@ def decimal(digits: bytes) -> int:
     return int(digits)
 
 
-def tokens(values: list[bytes]) -> list[bytes]:
+def tokens(values: Sequence[bytes]) -> list[bytes]:
     """Give the elements of a comma-separated list, in lower case; empty ones are left out (RFC 9110 section 5.6.1)."""
     parts = (part.strip(b" \t").lower() for value in values for part in value.split(b","))
     return [part for part in parts if part]

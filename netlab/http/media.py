@@ -18,6 +18,15 @@ TYPES = {
 }  # fmt: skip
 
 
+_TEXTS = ("application/json", "application/x-ipynb+json", "application/wasm", "image/svg+xml")
+COMPRESSIBLE = frozenset(
+    kind + TEXT if kind.startswith(b"text/") else kind
+    for kind in TYPES.values()
+    if kind.startswith(b"text/") or kind.decode() in _TEXTS
+)
+"""Types that gain from compression; pictures, films and archives are compressed already."""
+
+
 def media_type(name: str) -> bytes:
     """Give the Content-Type for a file name; text is UTF-8."""
     kind = TYPES.get(name.rpartition(".")[2].lower(), UNKNOWN) if "." in name else UNKNOWN

@@ -5,12 +5,20 @@ Whatever came from outside is escaped; pages load nothing and run nothing (see t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from html import escape
+from typing import Any
 
+from netlab.http.dates import EPOCH
 from netlab.http.events import Field
-from netlab.http.paths import encode
+from netlab.http.media import media_type
+from netlab.http.paths import Path, encode, shown
 from netlab.http.writer import REASONS
+
+Entry = tuple[str, bool, int, int]
+"""Name, whether it is a folder, bytes, time of the last change in ns since 1970."""
 
 PAGE_FIELDS: list[Field] = [
     (b"Content-Type", b"text/html; charset=utf-8"),
@@ -27,6 +35,7 @@ MEANING = {
     412: "A condition in the request does not hold.",
     414: "The address in the request is too long.",
     416: "The file has no such range.",
+    417: "The server cannot do what the request expects.",
     421: "The request was meant for another server.",
     431: "The head of the request is too long.",
     500: "Something went wrong inside the server.",
@@ -47,18 +56,67 @@ def error_page(status: int, reason: str = "", rule: str = "") -> bytes:
     return _page(f"{status} {phrase}", "".join(parts))
 
 
-def listing_page(path: str, entries: Iterable[tuple[str, bool, int]]) -> bytes:
-    """Give the page for a folder: (name, is a folder, bytes) per entry."""
-    title = f"Directory listing for {path}"
+def listing_page(path: Path, entries: Sequence[Entry]) -> bytes:
+    """Give the page for a folder: a table of names, bytes and times, with links that sort it."""
+    asked = "?" + shown(path.query) if path.query else ""
+    names = "".join(f"{name}/" for name in path.names)
+    title = "Directory listing for /" + names.encode("utf-8", "surrogateescape").decode("utf-8", "replace") + asked
     rows = []
-    for name, folder, size in entries:
-        shown = name + ("/" if folder else "")
-        link = encode(name).decode() + ("/" if folder else "")
+    for name, folder, size, modified_ns in entries:
+        link, text = encode(name).decode(), escape(name, quote=False)
+        slash = "/" if folder else ""
         rows.append(
-            f'<tr><td><a href="./{escape(link)}">{escape(shown, quote=False)}</a></td>'
-            f"<td>{'' if folder else size}</td></tr>"
+            f'<tr><td><a href="{link}{slash}">{text}{slash}</a></td><td>{"" if folder else size}</td>'
+            f"<td>{_time(modified_ns)}</td></tr>"
         )
-    return _page(title, f"<table><tr><th>name</th><th>bytes</th></tr>{''.join(rows)}</table>")
+    heads = "".join(f'<th><a href="?sort={key}">{text}</a></th>' for key, text in HEADS)
+    return _page(title, f"<table><tr>{heads}</tr>{''.join(rows)}</table>")
+
+
+def listing_json(entries: Sequence[Entry]) -> bytes:
+    """Give a folder as JSON: a list of objects with name, kind, size (bytes), modified (ISO 8601, UTC), media_type and
+    url; a name that is not UTF-8 has a question mark in a box."""
+    return json.dumps([listing_row(entry) for entry in entries], ensure_ascii=False, indent=1).encode(
+        "utf-8", "replace"
+    )
+
+
+def listing_row(entry: Entry) -> dict[str, str | int | None]:
+    """Give one line of a listing by name."""
+    name, folder, size, modified_ns = entry
+    return {
+        "name": name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+        "kind": "folder" if folder else "file",
+        "size": None if folder else size,
+        "modified": _time(modified_ns) or None,
+        "media_type": "" if folder else media_type(name).decode(),
+        "url": encode(name).decode() + ("/" if folder else ""),
+    }
+
+
+def _time(ns: int) -> str:
+    """``2026-01-31T23:59:58Z``."""
+    return (EPOCH + timedelta(seconds=ns // 1_000_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ") if ns else ""
+
+
+def _by_name(entry: Entry) -> Any:
+    return entry[0].lower(), entry[0]
+
+
+def _by_size(entry: Entry) -> Any:
+    return entry[2], *_by_name(entry)
+
+
+def _by_time(entry: Entry) -> Any:
+    return entry[3], *_by_name(entry)
+
+
+HEADS = (("name", "name"), ("size", "bytes"), ("modified", "modified (UTC)"))
+SORTS: dict[bytes, tuple[Callable[[Entry], Any], bool]] = {
+    b"": (_by_name, False), b"sort=name": (_by_name, False), b"sort=size": (_by_size, True),
+    b"sort=modified": (_by_time, True),
+}  # fmt: skip
+"""The query of a listing: what it is sorted by, and whether the most comes first."""
 
 
 def _page(title: str, body: str) -> bytes:
@@ -67,4 +125,4 @@ def _page(title: str, body: str) -> bytes:
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{shown}</title></head>'
         f"<body><h1>{shown}</h1>{body}</body></html>\n"
     )
-    return text.encode("utf-8", "replace")
+    return text.encode("utf-8", "surrogateescape")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
+from urllib.parse import quote, unquote_to_bytes
 
 from netlab.errors import RemoteProtocolError
 
@@ -48,12 +49,18 @@ def decode(segment: bytes) -> str:
     """Undo percent-encoding, once."""
     if re.search(rb"%(?![0-9A-Fa-f]{2})", segment):
         raise RemoteProtocolError(f"broken percent-encoding in {segment[:40]!r}", 400, "RFC 3986 2.1")
-    return _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), segment).decode("utf-8", "surrogateescape")
+    plain = _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), segment) if b"%" in segment else segment
+    try:
+        return plain.decode("utf-8", "surrogatepass")  # a lone surrogate stands for a byte that is not UTF-8
+    except UnicodeDecodeError:
+        return plain.decode("utf-8", "surrogateescape")
 
 
 def encode(name: str) -> bytes:
-    """Percent-encode a name for a link."""
-    safe = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$'()*,;:@+"
-    return b"".join(
-        bytes([byte]) if byte in safe else b"%%%02X" % byte for byte in name.encode("utf-8", "surrogateescape")
-    )
+    """Percent-encode a name for a link; bytes that are not UTF-8 as the lone surrogates that stand for them."""
+    return quote(name, safe="", errors="surrogatepass").encode("ascii")
+
+
+def shown(text: bytes) -> str:
+    """Give a path or query for people: decoded, and with a question mark in a box for what is not UTF-8."""
+    return unquote_to_bytes(text).decode("utf-8", "replace")

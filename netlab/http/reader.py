@@ -17,8 +17,9 @@ method, bytes from 0x80 in values, HTTP/1.2 (read as 1.1).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from netlab.errors import RemoteProtocolError
@@ -26,6 +27,8 @@ from netlab.http import grammar
 from netlab.http.events import Data, EndOfMessage, Event, Field, Request, Response, Target
 from netlab.http.framing import NONE, Framing, framing
 
+SHORT = 128
+"""Lines shorter than this many bytes are remembered: the next request of a client says mostly the same."""
 CRLF, HEAD_END = b"\r\n", b"\r\n\r\n"
 TLS_HELLO = 0x16
 """First byte of a TLS handshake record (RFC 8446 section 5.1): somebody speaks https to a plain port."""
@@ -54,9 +57,16 @@ class Reader:
         ``"server"`` reads requests, ``"client"`` responses.
     limits
         See `Limits`.
+    parse
+        Instead of `request_head`: from the bytes of a head to a `Request`.
     """
 
-    def __init__(self, role: Literal["server", "client"], limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        role: Literal["server", "client"],
+        limits: Limits | None = None,
+        parse: Callable[[bytes], Request] | None = None,
+    ) -> None:
         self._role, self._limits = role, limits or Limits()
         self._buffer = bytearray()
         self._searched = 0
@@ -67,8 +77,13 @@ class Reader:
         self._extensions = 0
         self._request_method = b""
         self._fault: RemoteProtocolError | None = None
+        self._parse: Callable[[bytes], Request | Response] = parse or (
+            request_head if role == "server" else response_head
+        )
         self.head_bytes = 0
         """Of the current message."""
+        self.head = b""
+        """The current message's start line and field lines, without the empty line."""
 
     # -- in and out -------------------------------------------------------------------------------------------------
 
@@ -150,9 +165,10 @@ class Reader:
         head = bytes(buffer[:end])
         del buffer[: end + len(HEAD_END)]
         self.head_bytes = end + len(HEAD_END)
-        start, *lines = head.split(CRLF)
-        fields = self._fields(lines)
-        message = request(start, fields) if self._role == "server" else response(start, fields)
+        self.head = head
+        if head.count(CRLF) > self._limits.fields:
+            raise RemoteProtocolError(f"more than {self._limits.fields} fields", 431, "RFC 6585 5")
+        message = self._parse(head)
         self._framing = framing(message, self._request_method)
         self._left = self._framing.length
         self._state = {"none": "end", "length": "length", "chunked": "size", "close": "close", "tunnel": "tunnel"}[
@@ -174,7 +190,7 @@ class Reader:
     def _fields(self, lines: Sequence[bytes]) -> list[Field]:
         if len(lines) > self._limits.fields:
             raise RemoteProtocolError(f"more than {self._limits.fields} fields", 431, "RFC 6585 5")
-        return [field_line(line) for line in lines]
+        return field_lines(lines)
 
     # -- the content ------------------------------------------------------------------------------------------------
 
@@ -292,20 +308,36 @@ def _only_crlf(data: bytearray) -> bool:
     return data.count(b"\n") == data.count(CRLF)
 
 
-# -- lines ----------------------------------------------------------------------------------------------------------
+# -- heads and lines ------------------------------------------------------------------------------------------------
 
 
-def request(line: bytes, fields: list[Field]) -> Request:
-    """Read a request line; its fields are checked for what every request must have."""
+def request_head(head: bytes) -> Request:
+    """Read start line and field lines of a request, and check what every request must have."""
+    start, *lines = head.split(CRLF)
+    made = Request(*(_known_start(start) if len(start) < SHORT else request_line(start)), fields=field_lines(lines))
+    _check_host(made)
+    return made
+
+
+def response_head(head: bytes) -> Response:
+    """Read status line and field lines of a response."""
+    start, *lines = head.split(CRLF)
+    return response(start, field_lines(lines))
+
+
+def field_lines(lines: Sequence[bytes]) -> list[Field]:
+    """Read field lines."""
+    return [_known_line(line) if len(line) < SHORT else field_line(line) for line in lines]
+
+
+def request_line(line: bytes) -> tuple[bytes, bytes, Target, tuple[int, int]]:
+    """Read a request line: method, target, its parts, version."""
     match = grammar.REQUEST_LINE.fullmatch(line)
     if not match:
         raise RemoteProtocolError(f"request line {line[:60]!r}", 400, "RFC 9112 3")
     method, target = match[1], match[2]
     version = http_version(match[3])
-    parts = request_target(method, target)
-    made = Request(method, target, parts, version, fields)
-    _check_host(made)
-    return made
+    return method, target, request_target(method, target), version
 
 
 def response(line: bytes, fields: list[Field]) -> Response:
@@ -378,3 +410,6 @@ def field_line(line: bytes) -> Field:
     if name != name.rstrip(b" \t"):
         raise RemoteProtocolError("whitespace before the colon of a field", 400, "RFC 9112 5.1")
     raise RemoteProtocolError(f"field line {line[:60]!r}", 400, "RFC 9112 5")
+
+
+_known_start, _known_line = lru_cache(512)(request_line), lru_cache(1024)(field_line)

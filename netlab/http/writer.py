@@ -7,12 +7,15 @@ splitting). So every name and value is checked here against the grammar, whoever
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 
 from netlab.errors import LocalProtocolError
 from netlab.http import grammar
 from netlab.http.events import Field, Version
 
+SHORT = 128
+"""Lines up to about this many bytes are remembered: most fields of an answer are those of the answer before."""
 REASONS = {int(status): status.phrase.encode("ascii") for status in HTTPStatus}
 
 
@@ -22,9 +25,15 @@ def response_head(
     """Give status line and fields of a response."""
     if reason is None:
         reason = REASONS.get(status, b"")
+    return status_line(status, reason, version) + field_lines(fields) + b"\r\n"
+
+
+@lru_cache(128)
+def status_line(status: int, reason: bytes, version: Version) -> bytes:
+    """Give a status line with its CRLF."""
     if not 100 <= status <= 599 or not grammar.STATUS_LINE.fullmatch(b"HTTP/1.1 %d %s" % (status, reason)):
         raise LocalProtocolError(f"status {status} {reason!r} cannot be written", 500)
-    return b"HTTP/%d.%d %d %s\r\n%s\r\n" % (*version, status, reason, field_lines(fields))
+    return b"HTTP/%d.%d %d %s\r\n" % (*version, status, reason)
 
 
 def request_head(method: bytes, target: bytes, fields: Iterable[Field], version: Version = (1, 1)) -> bytes:
@@ -37,12 +46,19 @@ def request_head(method: bytes, target: bytes, fields: Iterable[Field], version:
 
 def field_lines(fields: Iterable[Field]) -> bytes:
     """Give field lines, each with its CRLF; raises LocalProtocolError for what no field may hold."""
-    lines = []
-    for name, value in fields:
-        if not grammar.FIELD_NAME.fullmatch(name) or not grammar.FIELD_VALUE.fullmatch(value):
-            raise LocalProtocolError(f"field {name[:40]!r}: {value[:60]!r} cannot be written", 500)
-        lines.append(b"%s: %s\r\n" % (name, value))
-    return b"".join(lines)
+    return b"".join(
+        [_known_line(name, value) if len(value) < SHORT else field_line(name, value) for name, value in fields]
+    )
+
+
+def field_line(name: bytes, value: bytes) -> bytes:
+    """Give one field line with its CRLF."""
+    if not grammar.FIELD_NAME.fullmatch(name) or not grammar.FIELD_VALUE.fullmatch(value):
+        raise LocalProtocolError(f"field {name[:40]!r}: {value[:60]!r} cannot be written", 500)
+    return b"%s: %s\r\n" % (name, value)
+
+
+_known_line = lru_cache(512)(field_line)
 
 
 def chunk(data: bytes) -> bytes:

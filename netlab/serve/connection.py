@@ -40,6 +40,8 @@ class Receive(NamedTuple):
     limit: int
     stream: Any = None
     """One that `Dial` gave; None: the connection's own. The same below."""
+    later: bool = False
+    """Nothing is expected to be there yet, so a driver may wait first and look then."""
 
 
 class Send(NamedTuple):
@@ -77,7 +79,11 @@ class HangUp(NamedTuple):
     stream: Any
 
 
-Wanted = Receive | Send | SendFile | HalfClose | Dial | HangUp
+class Turn(NamedTuple):
+    """Let the others go on for a moment: there is more to do, and nothing to wait for."""
+
+
+Wanted = Receive | Send | SendFile | HalfClose | Dial | HangUp | Turn
 Handler = Generator[Wanted, Any, None]
 
 
@@ -89,6 +95,10 @@ class Driver(Protocol):
 class Connection:
     """One accepted connection."""
 
+    __slots__ = (
+        "_driver", "client", "deadline", "full", "idle", "number", "server", "stopping", "write_patience",
+    )  # fmt: skip
+
     def __init__(self, driver: Driver, number: int, client: str, server: str) -> None:
         self._driver = driver
         self.number = number
@@ -98,8 +108,12 @@ class Connection:
         """Absolute ns; a driver throws `Late` into the handler when it passes."""
         self.idle = False
         """Between two requests: a server that stops may close it at once."""
+        self.write_patience: int | None = None
+        """ns: whenever the other side takes something, a driver puts the deadline so far away from then."""
         self.stopping = False
         """The server stops: this answer shall be the last."""
+        self.full = False
+        """There are too many connections: this one shall be told so, and end."""
 
     def now(self) -> int:
         return self._driver.now()
@@ -108,12 +122,15 @@ class Connection:
         """Set the deadline so many seconds from now."""
         self.deadline = self._driver.now() + int(seconds * SECOND)
 
-    def receive(self, limit: int = 65_536) -> Generator[Wanted, Any, bytes]:
-        data: bytes = yield Receive(limit)
+    def receive(self, limit: int = 65_536, later: bool = False) -> Generator[Wanted, Any, bytes]:
+        data: bytes = yield Receive(limit, None, later)
         return data
 
     def send(self, data: bytes, more: bool = False) -> Generator[Wanted, Any, None]:
         yield Send(data, more)
+
+    def turn(self) -> Generator[Wanted, Any, None]:
+        yield Turn()
 
     def send_file(self, descriptor: int, offset: int, length: int) -> Generator[Wanted, Any, int]:
         sent: int = yield SendFile(descriptor, offset, length)

@@ -7,25 +7,42 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from netlab.http import grammar
-from netlab.http.events import Request
-from netlab.http.reader import Limits, Reader
-from netlab.serve.connection import Connection, Gone, Handler, Late, Wanted
+from netlab.http.dates import write_date
+from netlab.http.events import Data, EndOfMessage, Field, Request
+from netlab.http.pages import PAGE_FIELDS, error_page
+from netlab.http.reader import Reader
+from netlab.http.writer import response_head
+from netlab.serve.bounds import Bounds
+from netlab.serve.connection import SECOND, Connection, Gone, Handler, Late, Wanted
+from netlab.serve.log import Row
 
-HEAD_TIME, IDLE_TIME, LINGER_TIME = 10.0, 5.0, 1.0
-"""s for: a whole head; silence between requests; a last look (`linger`)."""
-DRAIN = 64 * 1024
-"""Bytes that are read and thrown away before a connection is given up."""
+RETRY_AFTER = 1
+"""s after which somebody who found the server full may come again."""
 
 Steps = Generator[Wanted, Any, Any]
+AddRow = Callable[[Row, bytes, bytes], None]
+"""Takes a row of the log with the heads of request and response."""
+Begin = Callable[[Reader, int], "Exchange"]
+ParseHead = Callable[[bytes], Request]
 
 
 class Exchange(ABC):
     """One request and its answer; a server says in `run` what it does with it."""
 
-    def __init__(self, connection: Connection, reader: Reader, number: int, wall: Callable[[], int]) -> None:
+    __slots__ = (
+        "_wall", "bounds", "connection", "head_at", "number", "reader", "received", "request", "sent", "started",
+        "started_at",
+    )  # fmt: skip
+
+    def __init__(
+        self, connection: Connection, reader: Reader, number: int, wall: Callable[[], int], bounds: Bounds
+    ) -> None:
         self.connection, self.reader, self.number, self._wall = connection, reader, number, wall
+        self.bounds = bounds
         self.request: Request | None = None
         self.started, self.started_at = connection.now(), wall()
+        self.head_at = 0
+        """When the head was complete."""
         self.received = self.sent = 0
 
     @abstractmethod
@@ -35,32 +52,72 @@ class Exchange(ABC):
     def read_head(self) -> Generator[Wanted, Any, Request | None]:
         """Read a request's head; None: the client has closed between two requests."""
         connection, reader = self.connection, self.reader
+        later = self.number > 1 and reader.fresh
         while True:
             event = reader.next_event()
-            if isinstance(event, Request):
+            if type(event) is Request:
                 self.received += reader.head_bytes
+                self.head_at = connection.now()
                 return event
-            data = yield from connection.receive()
+            data = yield from connection.receive(65_536, later)
             if not data:
                 if not reader.fresh:
                     reader.feed(b"")
                     reader.next_event()
                 return None
+            later = False
             if connection.idle:
                 connection.idle = False
-                connection.within(HEAD_TIME)
+                connection.within(self.bounds.head_time)
                 self.started, self.started_at = connection.now(), self._wall()
             self.received = max(self.received, 1)
             reader.feed(data)
 
+    def expects_more(self) -> bool:
+        """Whether the client waits for a word before it sends the rest (RFC 9110 section 10.1.1)."""
+        request = self.request
+        return (
+            request is not None
+            and request.version >= (1, 1)
+            and self.reader.framing.kind != "none"
+            and bool(request.all(b"expect"))
+        )
 
-def exchanges(connection: Connection, limits: Limits, begin: Callable[[Reader, int], Exchange]) -> Handler:
+    def drop_content(self) -> Generator[Wanted, Any, bool]:
+        """Read the rest of the request and throw it away, up to a limit; gives whether it was all there."""
+        reader, dropped, began = self.reader, 0, self.connection.now()
+        if reader.framing.kind == "none":
+            reader.next_event()
+            return True
+        while dropped <= self.bounds.drain:
+            event = reader.next_event()
+            if isinstance(event, EndOfMessage):
+                return True
+            if isinstance(event, Data):
+                dropped += len(event.data)
+                self.received += len(event.data)
+                continue
+            self.connection.deadline = self.body_deadline(began, dropped)
+            reader.feed((yield from self.connection.receive()))
+        return False
+
+    def body_deadline(self, began: int, received: int) -> int:
+        """Until when the next piece of content must be there: neither silence nor a trickle may last."""
+        bounds = self.bounds
+        silent = self.connection.now() + int(bounds.body_time * SECOND)
+        if not bounds.body_rate:
+            return silent
+        return min(silent, began + int((bounds.body_time + received / bounds.body_rate) * SECOND))
+
+
+def exchanges(connection: Connection, bounds: Bounds, begin: Begin, parse_head: ParseHead | None = None) -> Handler:
     """Serve one connection: exchange after exchange, as long as both sides want it to last."""
-    reader, number = Reader("server", limits), 0
+    reader, number = Reader("server", bounds.of_heads, parse_head), 0
+    connection.write_patience = int(bounds.write_time * SECOND)
     try:
         while True:
             connection.idle = number > 0 and reader.fresh
-            connection.within(IDLE_TIME if connection.idle else HEAD_TIME)
+            connection.within(bounds.idle_time if connection.idle else bounds.head_time)
             number += 1
             if not (yield from begin(reader, number).run()):
                 return
@@ -68,14 +125,43 @@ def exchanges(connection: Connection, limits: Limits, begin: Callable[[Reader, i
         return
 
 
-def linger(connection: Connection) -> Steps:
+def turn_away(
+    connection: Connection, bounds: Bounds, wall: Callable[[], int], add_row: AddRow, network: str
+) -> Handler:
+    """Tell somebody that there are too many connections (RFC 9110 sections 15.6.4 and 10.2.3)."""
+    started_at = wall()
+    connection.within(bounds.linger_time)
+    page = error_page(503, "too many connections are open")
+    fields: list[Field] = [
+        (b"Date", write_date(started_at // SECOND)), *PAGE_FIELDS, (b"Retry-After", b"%d" % RETRY_AFTER),
+        (b"Content-Length", b"%d" % len(page)), (b"Connection", b"close"),
+    ]  # fmt: skip
+    head = response_head(503, fields)
+    add_row(
+        Row(
+            started_at=started_at, client=connection.client, status=503, request_bytes=0,
+            response_bytes=len(head) + len(page), wait_ms=0.0, receive_ms=0.0, total_ms=0.0, reused=0,
+            error="too many connections", connection=connection.number, request=1, network=network,
+            response_head_bytes=len(head), framing="length", keep_alive=0, close_reason="the server is full",
+        ),
+        b"",
+        head,
+    )  # fmt: skip
+    try:
+        yield from connection.send(head + page)
+        yield from linger(connection, bounds)
+    except (Gone, Late):
+        return
+
+
+def linger(connection: Connection, bounds: Bounds) -> Steps:
     """Stop sending, then read a little more: closing at once would reset the connection, and the answer with it
     (RFC 9112 section 9.6)."""
     read = 0
-    connection.within(LINGER_TIME)
+    connection.within(bounds.linger_time)
     try:
         yield from connection.half_close()
-        while read < DRAIN:
+        while read < bounds.drain:
             data = yield from connection.receive()
             if not data:
                 return
@@ -90,6 +176,23 @@ def keeps(request: Request) -> bool:
     return b"close" not in options and (request.version >= (1, 1) or b"keep-alive" in options)
 
 
+def request_columns(request: Request | None) -> dict[str, Any]:
+    """The columns of a row that the request's head gives."""
+    if request is None:
+        return {}
+    return {
+        "method": request.method.decode(),
+        "target": escaped(request.target),
+        "version": "HTTP/1.1" if request.version == (1, 1) else "HTTP/{}.{}".format(*request.version),
+        "referer": escaped(request.get(b"referer") or b""),
+        "user_agent": escaped(request.get(b"user-agent") or b""),
+        "range": escaped(request.get(b"range") or b""),
+    }
+
+
 def escaped(data: bytes) -> str:
     r"""Give bytes as a text that can be logged: control characters, quotes and backslashes as \xNN."""
+    text = data.decode("latin-1")
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return text
     return "".join(chr(b) if 0x20 <= b < 0x7F and b not in (0x22, 0x5C) else f"\\x{b:02x}" for b in data)

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 INDEXES = ("index.html", "index.htm")
+FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+"""Without O_NONBLOCK, opening a fifo would wait until somebody writes into it."""
+DESCRIPTORS = "/proc/self/fd"
+"""Where Linux says what a descriptor stands for."""
 
 
 class Opened(NamedTuple):
@@ -22,13 +26,32 @@ class Opened(NamedTuple):
     size: int
     modified_ns: int
     inode: int
+    where: str
+
+
+class Entry(NamedTuple):
+    """One line of a folder's listing."""
+
+    name: str
+    folder: bool
+    size: int
+    modified_ns: int
 
 
 class Folder(NamedTuple):
-    """A folder without an index."""
+    """A folder without an index; `entries` reads it."""
 
-    entries: list[tuple[str, bool, int]]
-    """Name, whether it is a folder, bytes; sorted."""
+    where: str
+
+    def entries(self) -> Iterator[Entry]:
+        """What is in it, in the order of the disk, without hidden names; raises `Refusal`."""
+        try:
+            with os.scandir(self.where) as found:
+                for entry in found:
+                    if entry.name[:1] != ".":
+                        yield _entry(entry)
+        except OSError:
+            raise Refusal(404, "") from None
 
 
 class Refusal(Exception):
@@ -44,59 +67,96 @@ class Directory:
 
     def __init__(self, root: str | os.PathLike[str], follow_symlinks: bool = False) -> None:
         self.root = os.path.realpath(root)
+        self._below = self.root.rstrip(os.sep) + os.sep
         self._follow = follow_symlinks
+        self._ask_descriptor = os.path.exists(DESCRIPTORS)
 
     def open(self, names: Sequence[str], folder: bool) -> Opened | Folder | None:
         """Open what the names mean; None: it is a folder, and the path lacks its slash. Raises `Refusal`."""
-        where = os.path.join(self.root, *names)
-        if os.path.isdir(where):
-            if not folder:
-                return None
-            for index in INDEXES:
-                if os.path.isfile(os.path.join(where, index)):
-                    return self._open_file(os.path.join(where, index))
-            return self._list(where)
-        if folder and names:
-            raise Refusal(404, "this is a file, and its name ends without a slash")
-        return self._open_file(where)
+        where = self._below + os.sep.join(names)
+        found = self._open(where)
+        if isinstance(found, Opened):
+            if folder:
+                os.close(found.descriptor)
+                raise Refusal(404, "this is a file, and its name ends without a slash")
+            return found
+        if not folder:
+            return None
+        for index in INDEXES:
+            try:
+                page = self._open(os.path.join(where, index))
+            except Refusal as refusal:
+                if refusal.status == 404:
+                    continue
+                raise
+            if isinstance(page, Opened):
+                return page
+        return found
 
-    def _open_file(self, where: str) -> Opened:
+    def folder(self, names: Sequence[str]) -> Folder:
+        """Give a folder, whether it has an index or not. Raises `Refusal`."""
+        found = self._open(self._below + os.sep.join(names))
+        if isinstance(found, Opened):
+            os.close(found.descriptor)
+            raise Refusal(404, "this is a file")
+        return found
+
+    def sidecar(self, file: Opened, suffix: str) -> Opened | None:
+        """Open a compressed copy that lies beside a file; None when there is none, or it is older than the file."""
         try:
-            descriptor = os.open(where, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+            beside = self._open(file.where + suffix)
+        except Refusal:
+            return None
+        if not isinstance(beside, Opened):
+            return None
+        if beside.modified_ns < file.modified_ns:
+            os.close(beside.descriptor)
+            return None
+        return beside
+
+    def _open(self, where: str) -> Opened | Folder:
+        try:
+            descriptor = os.open(where, FLAGS)
         except (FileNotFoundError, NotADirectoryError, ValueError):
             raise Refusal(404, "") from None
         except PermissionError:
-            raise Refusal(403, "the server may not read this file") from None
-        except OSError as error:
+            return self._closed(where)
+        except OSError as error:  # a name that is too long, a socket, a loop of links
             raise Refusal(404, error.strerror or "") from None
         try:
             found = os.fstat(descriptor)
+            if not self._follow and not self._inside(where, descriptor):
+                raise Refusal(404, "")
+            if stat.S_ISDIR(found.st_mode):
+                os.close(descriptor)
+                return Folder(where)
             if not stat.S_ISREG(found.st_mode):
                 raise Refusal(403, "this is not a file")
-            if not self._follow and not self._inside(where):
-                raise Refusal(404, "")
         except Refusal:
             os.close(descriptor)
             raise
-        return Opened(descriptor, os.path.basename(where), found.st_size, found.st_mtime_ns, found.st_ino)
+        name = where[where.rfind(os.sep) + 1 :]
+        return Opened(descriptor, name, found.st_size, found.st_mtime_ns, found.st_ino, where)
 
-    def _inside(self, where: str) -> bool:
-        real = os.path.realpath(where)
-        return real == self.root or real.startswith(self.root.rstrip(os.sep) + os.sep)
-
-    def _list(self, where: str) -> Folder:
-        if not self._follow and not self._inside(where):
+    def _closed(self, where: str) -> Folder:
+        """What may not be read: a folder can still have an index that may (Windows opens no folder at all)."""
+        if not os.path.isdir(where):
+            raise Refusal(403, "the server may not read this file")
+        if not self._follow and not self._inside(where, None):
             raise Refusal(404, "")
-        try:
-            with os.scandir(where) as entries:
-                found = [(entry.name, entry.is_dir(), _size(entry)) for entry in entries if entry.name[:1] != "."]
-        except OSError:
-            raise Refusal(404, "") from None
-        return Folder(sorted(found, key=lambda entry: entry[0].lower()))
+        return Folder(where)
+
+    def _inside(self, where: str, descriptor: int | None) -> bool:
+        if descriptor is not None and self._ask_descriptor:
+            real = os.readlink(f"{DESCRIPTORS}/{descriptor}")
+        else:
+            real = os.path.realpath(where)
+        return real.startswith(self._below) or real == self.root
 
 
-def _size(entry: os.DirEntry[str]) -> int:
+def _entry(entry: os.DirEntry[str]) -> Entry:
     try:
-        return entry.stat().st_size
-    except OSError:
-        return 0
+        found = entry.stat()
+        return Entry(entry.name, stat.S_ISDIR(found.st_mode), found.st_size, found.st_mtime_ns)
+    except OSError:  # a link that leads nowhere
+        return Entry(entry.name, False, 0, 0)

@@ -6,9 +6,11 @@ The strategy:
    who can go on, does that one system call, and lets the handler run until it waits again.
 2. What can be done at once is done at once: only a call that would block goes to the selector.
 3. *Fair*: a connection gets `TURN` such steps in a row, and a file goes out in slices; then it stands in line again.
-4. *Deadlines are absolute*. A peer that sends a byte now and then moves none. They stand in a heap; an entry that
+4. *Bounded*: when there are too many connections, the oldest idle one is closed for a new one, and if none is idle the
+   new one is told so.
+5. *Deadlines are absolute*. A peer that sends a byte now and then moves none. They stand in a heap; an entry that
    was moved meanwhile is put back when it comes up, so that setting a deadline costs nothing.
-5. Nothing here sleeps or blocks; `stop` wakes the selector through a pair of sockets.
+6. Nothing here sleeps or blocks; `stop` wakes the selector through a pair of sockets.
 
 An exception in a handler ends that connection and nothing else.
 """
@@ -20,9 +22,10 @@ import heapq
 import os
 import selectors
 import socket
+import ssl
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +41,7 @@ from netlab.serve.connection import (
     Receive,
     Send,
     SendFile,
+    Turn,
     Wanted,
 )
 from netlab.serve.dialing import Dialing, Resolve, look_up
@@ -47,9 +51,17 @@ TURN = 16
 SLICE = 1 << 20
 """Bytes of a file in one system call."""
 ACCEPTED_AT_ONCE = 64
+RESERVE = 64
+"""Descriptors that are kept for files, and for telling people that the server is full."""
+FROM_ELSEWHERE = 64
+"""Connections at once from one address of another machine."""
 PAUSE = 50_000_000
 """ns without accepting, when the process has no descriptors left."""
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+MORE = getattr(socket, "MSG_MORE", 0)
+HANDSHAKE_TIME = 10.0
+"""s for a TLS handshake."""
+MOST_DESCRIPTORS = 65_536
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 Accept = Callable[[Connection], Handler]
@@ -58,10 +70,15 @@ Accept = Callable[[Connection], Handler]
 class Peer:
     """A connection, its socket, its handler, and what the handler waits for."""
 
-    __slots__ = ("connection", "dialing", "done", "handler", "heap_at", "opened", "registered", "socket", "wanted")
+    __slots__ = (
+        "address", "connection", "dialing", "done", "handler", "heap_at", "opened", "registered", "secure", "shaking",
+        "socket", "wanted",
+    )  # fmt: skip
 
-    def __init__(self, sock: socket.socket, connection: Connection, handler: Handler) -> None:
-        self.socket, self.connection, self.handler = sock, connection, handler
+    def __init__(self, sock: socket.socket, address: str, connection: Connection, handler: Handler) -> None:
+        self.socket, self.address, self.connection, self.handler = sock, address, connection, handler
+        self.secure = self.shaking = isinstance(sock, ssl.SSLSocket)
+        """TLS; and its handshake is not over."""
         self.wanted: Wanted | None = None
         self.done = 0
         self.registered: tuple[socket.socket, int] | None = None
@@ -75,8 +92,17 @@ class Peer:
 class Loop:
     """See the module. ``run`` blocks until `stop`; everything else is called in its thread, but for `stop`."""
 
-    def __init__(self, resolve: Resolve = look_up) -> None:
+    def __init__(
+        self,
+        resolve: Resolve = look_up,
+        most: int = 0,
+        per_client: int = 0,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         self._resolve = resolve
+        self._most, self._per_client, self._context = most or most_connections(), per_client, context
+        self._from: Counter[str] = Counter()
+        """How many connections each address has."""
         self._resolved: deque[Peer] = deque()
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
@@ -86,7 +112,8 @@ class Loop:
         self._listeners: list[tuple[socket.socket, Accept]] = []
         self._accepting = False
         self._resume_at: int | None = None
-        self._peers: set[Peer] = set()
+        self._peers: dict[Peer, None] = {}
+        """The open connections, the oldest first."""
         self._ready: deque[tuple[Peer, Any]] = deque()
         self._heap: list[tuple[int, int, Peer]] = []
         self._count = 0
@@ -208,16 +235,42 @@ class Loop:
     def _open(self, sock: socket.socket, address: Any, accept: Accept) -> None:
         sock.setblocking(False)
         try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if sock.family != getattr(socket, "AF_UNIX", None):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             server = _text(sock.getsockname())
+            if self._context:
+                sock = self._context.wrap_socket(
+                    sock, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=True
+                )
         except OSError:
             sock.close()
             return
+        client = address[0] if isinstance(address, tuple) else ""
+        full = self._is_full(client)
+        if full and len(self._peers) >= self._most + RESERVE // 2:
+            sock.close()  # there is no room to explain it
+            return
         self._count += 1
         connection = Connection(self, self._count, _text(address), server)
-        peer = Peer(sock, connection, accept(connection))
-        self._peers.add(peer)
+        connection.full = full
+        peer = Peer(sock, client, connection, accept(connection))
+        self._peers[peer] = None
+        self._from[client] += 1
+        if peer.secure:
+            connection.within(HANDSHAKE_TIME)
         self._step(peer, None, begin=True)
+
+    def _is_full(self, client: str) -> bool:
+        """Whether a new connection is one too many, even after the oldest idle one has been closed for it."""
+        allowed = self._per_client or (FROM_ELSEWHERE if client and not _is_here(client) else 0)
+        if allowed and self._from[client] >= allowed:
+            return True
+        if len(self._peers) >= self._most:
+            idle = next((peer for peer in self._peers if peer.connection.idle), None)
+            if idle is None:
+                return True
+            self._close(idle)
+        return False
 
     # -- one connection ---------------------------------------------------------------------------------------------
 
@@ -231,12 +284,20 @@ class Loop:
             for _ in range(TURN):
                 try:
                     result = self._try(peer)
-                except BlockingIOError:
-                    self._wait(peer, *self._watched(peer))
+                except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as block:
+                    self._wait(peer, *self._watched(peer, block))
                     return
                 if result is None:
+                    self._progress(peer)
                     continue  # a part of it is done
-                peer.wanted, peer.done = peer.handler.send(result), 0
+                wanted = peer.wanted = peer.handler.send(result)
+                peer.done = 0
+                if type(wanted) is Receive:
+                    if wanted.later and not peer.secure:
+                        self._wait(peer, wanted.stream or peer.socket, READ)
+                        return
+                elif type(wanted) is Turn:
+                    break
             self._wait(peer, None, 0)
             self._ready.append((peer, None))
         except StopIteration:
@@ -251,12 +312,15 @@ class Loop:
 
     def _try(self, peer: Peer) -> Any:
         """Do what the handler waits for: its answer, or None when there is more to do. Raises BlockingIOError."""
+        if peer.shaking:
+            peer.socket.do_handshake()  # type: ignore[attr-defined]
+            peer.shaking = False
         wanted = peer.wanted
+        if type(wanted) is Receive:
+            return (wanted.stream or peer.socket).recv(wanted.limit)
         sock = getattr(wanted, "stream", None) or peer.socket
-        if isinstance(wanted, Receive):
-            return sock.recv(wanted.limit)
-        if isinstance(wanted, Send):
-            flags = getattr(socket, "MSG_MORE", 0) if wanted.more else 0
+        if type(wanted) is Send:
+            flags = MORE if wanted.more and not peer.secure else 0
             peer.done += sock.send(memoryview(wanted.data)[peer.done :] if peer.done else wanted.data, flags)
             return True if peer.done >= len(wanted.data) else None
         if isinstance(wanted, SendFile):
@@ -266,9 +330,27 @@ class Loop:
         if isinstance(wanted, HangUp):
             self._forget(peer, wanted.stream)
             return True
+        if isinstance(wanted, Turn):
+            return True
         assert isinstance(wanted, HalfClose)
+        if peer.secure and sock is peer.socket:
+            return self._say_goodbye(peer)
         sock.shutdown(socket.SHUT_WR)
         return True
+
+    def _say_goodbye(self, peer: Peer) -> bool:
+        """Close the sending side of TLS with its close_notify (RFC 8446 section 6.1)."""
+        try:
+            peer.socket.unwrap()  # type: ignore[attr-defined]
+        except (OSError, ValueError):
+            pass  # the other side has not said it yet, and need not
+        return True
+
+    def _progress(self, peer: Peer) -> None:
+        """The other side has taken something."""
+        patience = peer.connection.write_patience
+        if patience is not None:
+            peer.connection.deadline = self.now() + patience
 
     def _dial(self, peer: Peer, wanted: Dial) -> Any:
         """Look up in a side thread, then connect to one address after the other, as long as the deadline allows."""
@@ -287,8 +369,10 @@ class Loop:
         except OSError:
             pass
 
-    def _watched(self, peer: Peer) -> tuple[socket.socket | None, int]:
-        """What the selector shall watch until the connection can go on."""
+    def _watched(self, peer: Peer, block: Exception) -> tuple[socket.socket | None, int]:
+        """What the selector shall watch until the connection can go on; with TLS, a read can have to write."""
+        if isinstance(block, ssl.SSLError):
+            return peer.socket, READ if isinstance(block, ssl.SSLWantReadError) else WRITE
         if isinstance(peer.wanted, Dial):
             return (peer.dialing.socket, WRITE) if peer.dialing and peer.dialing.socket else (None, 0)
         sock = getattr(peer.wanted, "stream", None) or peer.socket
@@ -306,7 +390,7 @@ class Loop:
         if left <= 0:
             return peer.done
         offset = wanted.offset + peer.done
-        if hasattr(os, "sendfile"):
+        if hasattr(os, "sendfile") and not peer.secure:
             sent = os.sendfile(peer.socket.fileno(), wanted.descriptor, offset, min(left, SLICE))
         else:
             data = os.pread(wanted.descriptor, min(left, 65_536), offset)
@@ -376,7 +460,11 @@ class Loop:
             peer.dialing = None
 
     def _close(self, peer: Peer) -> None:
-        self._peers.discard(peer)
+        if self._peers.pop(peer, peer) is peer:
+            return  # it is closed already
+        self._from[peer.address] -= 1
+        if not self._from[peer.address]:
+            del self._from[peer.address]
         self._unwatch(peer)
         self._end_dialing(peer)
         peer.handler.close()
@@ -392,6 +480,36 @@ class Loop:
         self._selector.close()
         self._wake.close()
         self._woken.close()
+
+
+def most_connections() -> int:
+    """How many connections this process can have: its descriptors, as many as it may raise them to, less a reserve."""
+    try:
+        import resource
+    except ImportError:  # Windows: select() takes 512 sockets
+        return 512 - RESERVE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if wanted > soft != resource.RLIM_INFINITY:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+        except (ValueError, OSError):
+            pass  # macOS has a limit of its own below the one it tells
+    most = MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+    return max(16, most - RESERVE - _descriptors_in_use())
+
+
+def _descriptors_in_use() -> int:
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError:
+        return RESERVE
+
+
+def _is_here(address: str) -> bool:
+    """Whether an address is one of this machine's loopback."""
+    return address.startswith("127.") or address in ("::1", "::ffff:127.0.0.1")
 
 
 def _ignore(connection: Connection, fault: Exception) -> None:

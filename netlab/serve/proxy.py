@@ -20,28 +20,28 @@ from netlab.http.events import Data, EndOfMessage, Field, Request, Response
 from netlab.http.forwarding import PSEUDONYM, came_from, end_to_end, inbound, outbound
 from netlab.http.pages import PAGE_FIELDS, error_page
 from netlab.http.reader import Limits, Reader
+from netlab.serve.bounds import Bounds
 from netlab.serve.connection import Connection, DialFailed, Gone, Handler, Late, Stream, Wanted
-from netlab.serve.exchange import Exchange, Steps, escaped, exchanges, keeps, linger
+from netlab.serve.exchange import AddRow, Exchange, Steps, exchanges, keeps, linger, request_columns, turn_away
+from netlab.serve.log import NONE, Row
 
-CONNECT_TIME, ANSWER_TIME, BODY_TIME = 5.0, 30.0, 20.0
-"""s for: connecting to the origin, name and all; its answer's head; each piece of content."""
+CONNECT_TIME, ANSWER_TIME = 5.0, 30.0
+"""s for: connecting to the origin, name and all; its answer's head."""
 ORIGIN_LIMITS = Limits(head=64 * 1024)
 STATUS_OF = {"connection_timeout": 504, "dns_timeout": 504, "destination_ip_prohibited": 403}
 """Words of RFC 9209 section 2.3 → status; all others are 502."""
-
-Row = dict[str, Any]
 
 
 @dataclass(slots=True)
 class Relay:
     """What all connections of a proxy share."""
 
-    log: Callable[[Row], None]
+    log: AddRow
     wall: Callable[[], int]
     connect_timeout: float = CONNECT_TIME
     network: str = "live"
     pseudonym: bytes = PSEUDONYM
-    limits: Limits = field(default_factory=Limits)
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 class _Failed(Exception):
@@ -54,19 +54,23 @@ class _Failed(Exception):
 
 def forward(connection: Connection, relay: Relay) -> Handler:
     """Serve one connection."""
-    return exchanges(connection, relay.limits, lambda reader, number: _Exchange(connection, relay, reader, number))
+    if connection.full:
+        return turn_away(connection, relay.bounds, relay.wall, relay.log, relay.network)
+    return exchanges(connection, relay.bounds, lambda reader, number: _Exchange(connection, relay, reader, number))
 
 
 class _Exchange(Exchange):
     """One request, the origin, and the answer."""
 
     def __init__(self, connection: Connection, relay: Relay, reader: Reader, number: int) -> None:
-        super().__init__(connection, reader, number, relay.wall)
+        super().__init__(connection, reader, number, relay.wall, relay.bounds)
         self.relay = relay
         self.begun = False
         """The client has seen the first bytes of an answer."""
         self.status = 0
         self.origin: Stream | None = None
+        self.head = b""
+        """Of the answer, as the client got it."""
         self.marks: list[int] = []
         """When the phases ended: queue, connect, send, wait."""
 
@@ -97,7 +101,7 @@ class _Exchange(Exchange):
         error = "the client went away" if gone else failed.kind if failed else ""
         self._log(error, failed.rule if failed else "")
         if not keep and not gone:
-            yield from linger(connection)
+            yield from linger(connection, self.bounds)
         self.reader.next_message()
         return keep
 
@@ -153,7 +157,7 @@ class _Exchange(Exchange):
         try:
             yield from origin.send(writer.request_head(request.method, target, fields))
             while not isinstance(event := self.reader.next_event(), EndOfMessage):
-                self.connection.within(BODY_TIME)
+                self.connection.within(self.bounds.body_time)
                 if isinstance(event, Data):
                     self.received += len(event.data)
                     yield from origin.send(writer.chunk(event.data) if how.kind == "chunked" else event.data)
@@ -219,11 +223,12 @@ class _Exchange(Exchange):
         elif chunked:
             fields.append((b"Transfer-Encoding", b"chunked"))
         fields.append((b"Connection", b"keep-alive" if keep else b"close"))
-        yield from self._pass(writer.response_head(response.status, fields, (1, 1), response.reason))
+        self.head = writer.response_head(response.status, fields, (1, 1), response.reason)
+        yield from self._pass(self.head)
         self.begun, self.status = True, response.status
         try:
             while not isinstance(event := answers.next_event(), EndOfMessage):
-                connection.within(BODY_TIME)
+                connection.within(self.bounds.body_time)
                 if isinstance(event, Data):
                     yield from self._pass(writer.chunk(event.data) if chunked else event.data)
                 else:
@@ -252,9 +257,10 @@ class _Exchange(Exchange):
             (b"Connection", b"close"),
         ]
         head_only = self.request is not None and self.request.method == b"HEAD"
-        self.connection.within(BODY_TIME)
+        self.connection.within(self.bounds.body_time)
         try:
-            yield from self._pass(writer.response_head(failure.status, fields) + (b"" if head_only else page))
+            self.head = writer.response_head(failure.status, fields)
+            yield from self._pass(self.head + (b"" if head_only else page))
         except (Gone, Late):
             pass
 
@@ -270,30 +276,24 @@ class _Exchange(Exchange):
         phases = [(after - before) / 1e6 for before, after in pairwise(ends)]
         names = ("queue_ms", "connect_ms", "send_ms", "wait_ms", "receive_ms")
         parts = request.parts if request else None
-        self.relay.log(
-            {
-                "started_at": self.started_at,
-                "client": self.connection.client,
-                "method": request.method.decode() if request else "",
-                "target": escaped(request.target) if request else "",
-                "version": f"HTTP/{request.version[0]}.{request.version[1]}" if request else "",
-                "status": self.status or None,
-                "request_bytes": self.received,
-                "response_bytes": self.sent,
-                **dict(zip(names, phases, strict=False)),
-                "total_ms": sum(phases),
-                "reused": False,
-                "upstream": f"{parts.host.decode()}:{parts.port or 80}" if parts and parts.host else "",
-                "upstream_ip": self.origin.address if self.origin else "",
-                "error": error,
-                "rule": rule,
-                "connection": self.connection.number,
-                "request": self.number,
-                "network": self.relay.network,
-                "referer": "",
-                "user_agent": escaped(request.get(b"user-agent") or b"") if request else "",
-            }
-        )
+        row = Row(
+            started_at=self.started_at,
+            client=self.connection.client,
+            status=self.status or NONE,
+            request_bytes=self.received,
+            response_bytes=self.sent,
+            total_ms=sum(phases),
+            reused=0,
+            upstream=f"{parts.host.decode()}:{parts.port or 80}" if parts and parts.host else "",
+            upstream_ip=self.origin.address if self.origin else "",
+            error=error,
+            rule=rule,
+            connection=self.connection.number,
+            request=self.number,
+            network=self.relay.network,
+            **request_columns(request),
+        )._replace(**dict(zip(names, phases, strict=False)))  # type: ignore[arg-type]
+        self.relay.log(row, self.reader.head if request else b"", self.head)
 
 
 def _framing_fields(how: framing.Framing) -> list[Field]:

@@ -7,32 +7,62 @@ breaks, and a row says so; then the connection is closed in such a way that the 
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Generator
+import traceback
+import zlib
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from math import nan
 
-from netlab.errors import HTTPError, RemoteProtocolError
-from netlab.http.dates import read_date, write_date
-from netlab.http.events import Data, EndOfMessage, Field, Request
-from netlab.http.media import media_type
-from netlab.http.pages import PAGE_FIELDS, error_page, listing_page
+from netlab.errors import RemoteProtocolError
+from netlab.http import conditional, grammar, ranges
+from netlab.http.dates import write_date
+from netlab.http.events import Field, Request
+from netlab.http.media import COMPRESSIBLE, media_type
+from netlab.http.negotiation import content_coding, wants_json
+from netlab.http.pages import PAGE_FIELDS, SORTS, error_page, listing_json, listing_page
 from netlab.http.paths import Path, map_path
-from netlab.http.reader import Limits, Reader
-from netlab.http.writer import response_head
-from netlab.serve.connection import Connection, Gone, Handler, Late, Wanted
-from netlab.serve.exchange import DRAIN, Exchange, Steps, escaped, exchanges, keeps, linger
-from netlab.serve.files import Directory, Opened, Refusal
+from netlab.http.ranges import Part
+from netlab.http.reader import Reader
+from netlab.http.writer import chunk, last_chunk, response_head
+from netlab.serve.bounds import Bounds
+from netlab.serve.connection import SECOND, Connection, Gone, Handler, Late, Wanted
+from netlab.serve.exchange import (
+    AddRow,
+    Exchange,
+    ParseHead,
+    Steps,
+    exchanges,
+    keeps,
+    linger,
+    request_columns,
+    turn_away,
+)
+from netlab.serve.files import Directory, Entry, Folder, Opened, Refusal
+from netlab.serve.log import NONE, Row
 
-BODY_TIME, WRITE_TIME = 20.0, 20.0
-"""s for a request's content, and for a piece of an answer."""
 SMALL = 64 * 1024
 """A file up to this size leaves in one piece with its head: one system call, one segment."""
+PIECE = 64 * 1024
+"""Bytes that are hashed or compressed before the others have their turn."""
+ENTRIES = 500
+"""Lines of a listing before the others have their turn."""
 METHODS = (b"GET", b"HEAD", b"OPTIONS")
 KNOWN = (*METHODS, b"POST", b"PUT", b"DELETE", b"PATCH", b"TRACE", b"CONNECT")
 ALLOW: Field = (b"Allow", b", ".join(METHODS))
-
-Row = dict[str, Any]
+NO_CACHE: Field = (b"Cache-Control", b"no-cache")
+"""Keep it, and ask before using it again: files that somebody edits are never stale."""
+NOSNIFF: Field = (b"X-Content-Type-Options", b"nosniff")
+RANGES_WELCOME: Field = (b"Accept-Ranges", b"bytes")
+VARY: Field = (b"Vary", b"Accept-Encoding")
+SERVER: Field = (b"Server", b"netlab")
+SIDECARS = ((b"br", ".br"), (b"gzip", ".gz"))
+"""Content codings, and the endings of files that hold them; the first is liked best."""
+HASHES = 1_000
+"""Hashes of files that are remembered."""
+CORS_HEADERS = b"Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range, Content-Type"
+CORS_EXPOSED = b"Accept-Ranges, Content-Encoding, Content-Length, Content-Range, ETag, Last-Modified"
 
 
 @dataclass(slots=True)
@@ -40,13 +70,26 @@ class Site:
     """What all connections of a server share."""
 
     directory: Directory
-    log: Callable[[Row], None]
+    log: AddRow
     wall: Callable[[], int]
     """Wall-clock ns."""
     network: str = "live"
-    limits: Limits = field(default_factory=Limits)
+    bounds: Bounds = field(default_factory=Bounds)
     map_path: Callable[[bytes], Path] = map_path
-    """A learner's own may stand here."""
+    """A learner's own may stand here, and in the next one."""
+    parse_head: ParseHead | None = None
+    own_fields: Sequence[Field] = ()
+    cors: bytes = b""
+    """The origin whose pages may read the answers, ``*`` for all; ``b""``: only our own."""
+    tag_from_content: bool = False
+    gzip: bool = False
+    """Compress what has no compressed copy beside it."""
+    scheme: bytes = b"http"
+    hashes: dict[tuple[int, int, int], bytes] = field(default_factory=dict)
+    own_names: frozenset[bytes] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.own_names = frozenset(name.lower() for name, _ in self.own_fields)
 
 
 @dataclass(slots=True)
@@ -57,214 +100,388 @@ class Answer:
     fields: list[Field]
     content: bytes = b""
     file: Opened | None = None
+    parts: Sequence[tuple[bytes, Part]] = ()
+    """What to send of the file, each with what stands before it; behind the last one comes ``content``."""
+    deflated: bool = False
+    """The file is compressed on its way out, so nobody knows its length before."""
     close: bool = False
     rule: str = ""
     error: str = ""
+    condition: str = ""
 
     @property
     def length(self) -> int:
-        return self.file.size if self.file else len(self.content)
+        return sum(len(before) + part.length for before, part in self.parts) + len(self.content)
 
 
 def serve(connection: Connection, site: Site) -> Handler:
     """Serve one connection."""
-    return exchanges(connection, site.limits, lambda reader, number: _Exchange(connection, site, reader, number))
+    if connection.full:
+        return turn_away(connection, site.bounds, site.wall, site.log, site.network)
+    return exchanges(
+        connection, site.bounds, lambda reader, number: _Exchange(connection, site, reader, number), site.parse_head
+    )
 
 
 class _Exchange(Exchange):
     """One request and its answer."""
 
+    __slots__ = ("answered", "head", "site")
+
     def __init__(self, connection: Connection, site: Site, reader: Reader, number: int) -> None:
-        super().__init__(connection, reader, number, site.wall)
+        super().__init__(connection, reader, number, site.wall, site.bounds)
         self.site = site
+        self.head = b""
+        self.answered = 0
+        """When the answer began to leave."""
 
     def run(self) -> Steps:
         """Read, answer, log; gives whether the connection goes on."""
-        connection = self.connection
         try:
             request = yield from self.read_head()
             if request is None:
                 return False
             self.request = request
-            answer = self._answer(request)
+            answer = yield from self._answer(request)
         except Late:
             if not self.received:
                 return False  # it was only idle
             answer = _refused(408, "the head did not arrive within its time", "RFC 9110 15.5.9")
         except RemoteProtocolError as fault:
             answer = _refused(fault.status_hint, str(fault), fault.rule)
-        keep = not answer.close and self.request is not None and keeps(self.request) and not connection.stopping
-        connection.within(WRITE_TIME)
-        head_only = self.request is not None and self.request.method == b"HEAD"
-        answered = self.started
+        except Gone:
+            raise
+        except Exception as fault:  # ours, or a learner's: the others must not feel it
+            answer = self._fault(fault)
+        return (yield from self._respond(answer))
+
+    def _respond(self, answer: Answer) -> Steps:
+        """Send the answer, and see to what is left of the request."""
+        connection, request = self.connection, self.request
+        keep = not answer.close and request is not None and keeps(request) and not connection.stopping
+        if keep and self.expects_more():
+            keep = False  # it may now send its content, or not: nobody can tell what the next bytes are
+        self.answered = connection.now()
         try:
-            if keep and self.request is not None:
-                keep = yield from self._drop_content()
-            answered = connection.now()
-            yield from self._send(answer, keep, head_only)
+            if keep:
+                try:
+                    keep = yield from self.drop_content()
+                except (RemoteProtocolError, Late):
+                    keep = False
+            self.answered = connection.now()
+            connection.within(self.bounds.write_time)
+            yield from self._send(answer, keep)
         except (Late, Gone) as gone:
-            why = "sent too slowly" if isinstance(gone, Late) else str(gone) or "the client went away"
-            self._log(answer, answered, why)
+            late = isinstance(gone, Late)
+            why = "the client took nothing of it for too long" if late else str(gone) or "the client went away"
+            self._log(answer, why, False)
             return False
         finally:
             if answer.file:
                 os.close(answer.file.descriptor)
-        self._log(answer, answered, answer.error)
+        self._log(answer, answer.error, keep)
         if not keep:
-            yield from linger(self.connection)
+            yield from linger(connection, self.bounds)
         self.reader.next_message()
         return keep
 
-    def _drop_content(self) -> Generator[Wanted, Any, bool]:
-        """Read the rest of the request, up to `DRAIN` bytes; gives whether it was all there."""
-        reader, dropped = self.reader, 0
-        if reader.framing.kind == "none":
-            reader.next_event()
-            return True
-        self.connection.within(BODY_TIME)
-        try:
-            while dropped <= DRAIN:
-                event = reader.next_event()
-                if isinstance(event, EndOfMessage):
-                    return True
-                if isinstance(event, Data):
-                    dropped += len(event.data)
-                    continue
-                data = yield from self.connection.receive()
-                reader.feed(data)
-        except (HTTPError, Late):
-            pass
-        return False
-
     # -- what to answer ---------------------------------------------------------------------------------------------
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> Generator[Wanted, object, Answer]:
         """Decide the response."""
-        if request.parts.form == "absolute" and request.parts.scheme != b"http":
-            return _refused(421, "this server speaks plain http", "RFC 9110 7.4", close=False)
-        if request.method not in METHODS:
-            if request.method in KNOWN:
-                return _refused(405, "files can only be looked at here", "RFC 9110 15.5.6", [ALLOW], close=False)
-            return _refused(
-                501, f"the method {request.method.decode()} is not known here", "RFC 9110 15.6.2", close=False
-            )
+        refused = self._not_for_us(request)
+        if refused:
+            return refused
         if request.method == b"OPTIONS":
-            return Answer(204, [ALLOW])
+            return self._options()
         try:
-            return self._found(request, self.site.map_path(request.parts.path))
+            path = self.site.map_path(request.parts.path)
+            found = self.site.directory.open(path.names, path.folder)
         except Refusal as refusal:
             return _refused(refusal.status, refusal.reason, close=False)
         except RemoteProtocolError as fault:
             return _refused(fault.status_hint, str(fault), fault.rule, close=False)
-
-    def _found(self, request: Request, path: Path) -> Answer:
-        opened = self.site.directory.open(path.names, path.folder)
-        if opened is None:
+        if found is None:
             raw, _, query = request.parts.path.partition(b"?")
             where = b"/" + raw.lstrip(b"/") + b"/" + (b"?" + query if query else b"")
-            return Answer(301, [(b"Location", where)])
-        if not isinstance(opened, Opened):
-            shown = "/" + "/".join(path.names) + ("/" if path.names else "")
-            shown += "?" + path.query.decode("latin-1") if path.query else ""
-            return Answer(200, [*PAGE_FIELDS, (b"Cache-Control", b"no-cache")], listing_page(shown, opened.entries))
-        return self._file(request, opened)
+            return Answer(301, [NO_CACHE, (b"Location", where)])
+        if isinstance(found, Folder):
+            return (yield from self._listing(request, path, found))
+        return (yield from self._file(request, found))
 
-    def _file(self, request: Request, opened: Opened) -> Answer:
-        seconds = opened.modified_ns // 1_000_000_000
-        fields: list[Field] = [(b"Cache-Control", b"no-cache")]
-        tag = b""
-        if seconds > 1:  # containers and Nix set every time to 0 or 1: that tells nothing
-            tag = b'"%x-%x-%x"' % (opened.modified_ns, opened.size, opened.inode)
-            fields.append((b"ETag", tag))
-        if _unchanged(request, tag, seconds, self.site.wall() // 1_000_000_000):
-            os.close(opened.descriptor)
-            return Answer(304, fields)
-        fields += [
-            (b"Content-Type", media_type(opened.name)),
-            (b"X-Content-Type-Options", b"nosniff"),
-            (b"Last-Modified", write_date(seconds)),
-        ]
-        return Answer(200, fields, file=opened)
+    def _not_for_us(self, request: Request) -> Answer | None:
+        if request.parts.form == "absolute" and request.parts.scheme != self.site.scheme:
+            text = f"this server speaks {self.site.scheme.decode()} here"
+            return _refused(421, text, "RFC 9110 7.4", close=False)
+        if request.method not in METHODS:
+            if request.method in KNOWN:
+                return _refused(405, "files can only be looked at here", "RFC 9110 15.5.6", [ALLOW], close=False)
+            text = f"the method {request.method.decode()} is not known here"
+            return _refused(501, text, "RFC 9110 15.6.2", close=False)
+        expected = request.all(b"expect")
+        if expected and request.version >= (1, 1) and grammar.tokens(expected) != [b"100-continue"]:
+            return _refused(417, "only 100-continue can be expected", "RFC 9110 10.1.1", close=False)
+        return None
+
+    def _options(self) -> Answer:
+        fields = [ALLOW]
+        if self.site.cors:
+            fields += [(b"Access-Control-Allow-Methods", ALLOW[1]), (b"Access-Control-Allow-Headers", CORS_HEADERS)]
+        return Answer(204, fields)
+
+    def _listing(self, request: Request, path: Path, folder: Folder) -> Generator[Wanted, object, Answer]:
+        entries: list[Entry] = []
+        try:
+            for entry in folder.entries():
+                entries.append(entry)
+                if len(entries) % ENTRIES == 0:
+                    yield from self.connection.turn()
+        except Refusal as refusal:
+            return _refused(refusal.status, refusal.reason, close=False)
+        key, backwards = SORTS.get(path.query, SORTS[b""])
+        entries.sort(key=key, reverse=backwards)
+        fields = [NO_CACHE, (b"Vary", b"Accept")]
+        if wants_json(request.all(b"accept")):
+            return Answer(200, [(b"Content-Type", b"application/json"), NOSNIFF, *fields], listing_json(entries))
+        return Answer(200, [*PAGE_FIELDS, *fields], listing_page(path, entries))
+
+    def _file(self, request: Request, found: Opened) -> Generator[Wanted, object, Answer]:
+        """Decide what of a file to send; `found` is closed with the answer, or here."""
+        site, kind = self.site, media_type(found.name)
+        fields, coding = [NO_CACHE], b""
+        if kind in COMPRESSIBLE:
+            fields.append(VARY)
+            accepted = request.all(b"accept-encoding")
+            if accepted:
+                found, coding = self._coded(found, accepted)
+        deflated = coding == b"gzip" and not found.name.endswith(".gz")
+        try:
+            seconds = found.modified_ns // SECOND
+            tag = yield from self._tag(found, coding if deflated else b"")
+            if tag:
+                fields.append((b"ETag", tag))
+            now = site.wall() // SECOND
+            known = conditional.evaluate(request, tag, seconds, now) if len(request.fields) > 1 else 0
+            if known == 412:
+                answer = _refused(412, "the file is not what the request takes it for", "RFC 9110 13", close=False)
+                answer.condition = "failed"
+                os.close(found.descriptor)
+                return answer
+            if known:
+                os.close(found.descriptor)
+                if not tag:
+                    fields.append((b"Last-Modified", write_date(seconds)))
+                return Answer(304, fields, condition="not modified")
+            fields.append((b"Last-Modified", write_date(seconds)))
+            if coding:
+                fields.append((b"Content-Encoding", coding))
+            if deflated:
+                return Answer(200, [*fields, (b"Content-Type", kind), NOSNIFF], file=found, deflated=True)
+            parts: list[Part] | None = None
+            if request.method == b"GET" and request.all(b"range"):
+                if conditional.range_holds(request, tag, seconds if tag else None, now):
+                    parts = ranges.select(request.all(b"range"), found.size)
+            fields.append(RANGES_WELCOME)
+            return _parts(found, parts, fields, kind)
+        except BaseException:
+            os.close(found.descriptor)
+            raise
+
+    def _coded(self, found: Opened, accepted: Sequence[bytes]) -> tuple[Opened, bytes]:
+        """Choose among the file, its compressed copies, and compressing it now."""
+        copies: dict[bytes, Opened] = {}
+        for coding, suffix in SIDECARS:
+            beside = self.site.directory.sidecar(found, suffix)
+            if beside:
+                copies[coding] = beside
+        available = [*copies, *([b"gzip"] if self.site.gzip and b"gzip" not in copies else [])]
+        coding = content_coding(accepted, available)
+        chosen = copies.pop(coding, None)
+        for copy in copies.values():
+            os.close(copy.descriptor)
+        if chosen is None:
+            return found, coding
+        os.close(found.descriptor)
+        return chosen, coding
+
+    def _tag(self, file: Opened, coding: bytes) -> Generator[Wanted, object, bytes]:
+        """Give a strong validator (RFC 9110 section 8.8.3), one per coding; none when the time of the file is 0 or 1,
+        as containers and Nix set it: that tells nothing."""
+        ending = b"-" + coding if coding else b""
+        if self.site.tag_from_content:
+            return b'"%s%s"' % ((yield from self._hash(file)), ending)
+        if file.modified_ns < 2 * SECOND:
+            return b""
+        return b'"%x-%x-%x%s"' % (file.modified_ns, file.size, file.inode, ending)
+
+    def _hash(self, file: Opened) -> Generator[Wanted, object, bytes]:
+        known, key = self.site.hashes, (file.inode, file.size, file.modified_ns)
+        if key not in known:
+            hashed, offset = hashlib.sha256(), 0
+            while data := os.pread(file.descriptor, PIECE, offset):
+                hashed.update(data)
+                offset += len(data)
+                yield from self.connection.turn()
+            while len(known) >= HASHES:
+                del known[next(iter(known))]
+            known[key] = hashed.hexdigest()[:32].encode()
+        return known[key]
+
+    def _fault(self, fault: Exception) -> Answer:
+        """An exception in here: the client learns a number, the log what happened."""
+        where = traceback.extract_tb(fault.__traceback__)[-1]
+        number = f"{self.connection.number}.{self.number}"
+        answer = _refused(500, f"This is fault {number}; the server's log says more.", "RFC 9110 15.6.1")
+        what = f"fault {number}: {type(fault).__name__}: {fault}"
+        answer.error = f"{what} ({os.path.basename(where.filename)}, line {where.lineno})"
+        return answer
 
     # -- sending ----------------------------------------------------------------------------------------------------
 
-    def _send(self, answer: Answer, keep: bool, head_only: bool) -> Steps:
-        connection = self.connection
-        fields = [(b"Date", write_date(self.site.wall() // 1_000_000_000)), (b"Server", b"netlab"), *answer.fields]
-        if answer.status not in (204, 304):
+    def _send(self, answer: Answer, keep: bool) -> Steps:
+        connection, request = self.connection, self.request
+        chunked = answer.deflated and request is not None and request.version >= (1, 1)
+        if answer.deflated and not chunked:
+            keep = False
+        self.head = head = response_head(answer.status, self._fields(answer, keep, chunked))
+        self.sent = len(head)
+        if (request is not None and request.method == b"HEAD") or answer.status in (204, 304):
+            yield from connection.send(head)
+            return
+        if not answer.file:
+            yield from connection.send(head + answer.content)
+            self.sent += len(answer.content)
+        elif answer.deflated:
+            yield from self._send_deflated(head, answer.file, chunked)
+        else:
+            yield from self._send_parts(head, answer, answer.file)
+
+    def _fields(self, answer: Answer, keep: bool, chunked: bool) -> list[Field]:
+        site = self.site
+        fields = [(b"Date", write_date(site.wall() // SECOND)), SERVER, *answer.fields]
+        if site.cors:
+            fields.append((b"Access-Control-Allow-Origin", site.cors))
+            fields.append((b"Access-Control-Expose-Headers", CORS_EXPOSED))
+            if site.cors != b"*":
+                fields.append((b"Vary", b"Origin"))
+        if site.own_fields:
+            fields = [each for each in fields if each[0].lower() not in site.own_names]
+            fields += site.own_fields
+        if answer.deflated:
+            if chunked:
+                fields.append((b"Transfer-Encoding", b"chunked"))
+        elif answer.status not in (204, 304):
             fields.append((b"Content-Length", b"%d" % answer.length))
         if not keep:
             fields.append((b"Connection", b"close"))
         elif self.request is not None and self.request.version < (1, 1):
             fields.append((b"Connection", b"keep-alive"))
-        head = response_head(answer.status, fields)
-        self.sent = len(head)
-        empty = head_only or answer.status in (204, 304)
-        if answer.file and not empty:
-            yield from self._send_file(head, answer.file)
-            return
-        content = b"" if empty else answer.content
-        yield from connection.send(head + content)
-        self.sent += len(content)
+        return fields
 
-    def _send_file(self, head: bytes, file: Opened) -> Steps:
-        connection = self.connection
-        if file.size <= SMALL:
-            data = os.pread(file.descriptor, file.size, 0)
-            yield from connection.send(head + data)
-            sent = len(data)
-        else:
-            yield from connection.send(head, more=True)
-            sent = 0
-            while sent < file.size:
-                connection.within(WRITE_TIME)
-                part = yield from connection.send_file(file.descriptor, sent, min(file.size - sent, 1 << 20))
-                if part == 0:
-                    break
-                sent += part
-        self.sent += sent
-        if sent < file.size:
-            raise Gone("the file became shorter while it was sent")  # the promised length cannot be kept
+    def _send_parts(self, head: bytes, answer: Answer, file: Opened) -> Steps:
+        connection, data = self.connection, head
+        for before, part in answer.parts:
+            data += before
+            self.sent += len(before)
+            if len(data) + part.length <= SMALL:
+                piece = os.pread(file.descriptor, part.length, part.first)
+                data += piece
+                sent = len(piece)
+            else:
+                yield from connection.send(data, more=True)
+                data = b""
+                sent = yield from connection.send_file(file.descriptor, part.first, part.length)
+            self.sent += sent
+            if sent < part.length:
+                if data:
+                    yield from connection.send(data)
+                raise Gone("the file became shorter while it was sent")  # the promised length cannot be kept
+        if data or answer.content:
+            yield from connection.send(data + answer.content)
+        self.sent += len(answer.content)
 
-    def _log(self, answer: Answer, answered: int, error: str) -> None:
+    def _send_deflated(self, head: bytes, file: Opened, chunked: bool) -> Steps:
+        """Compress piece by piece (RFC 1952), as far as the file was long when it was opened."""
+        connection, packer, offset = self.connection, zlib.compressobj(6, zlib.DEFLATED, 31), 0
+        out = head
+        while offset < file.size:
+            data = os.pread(file.descriptor, min(PIECE, file.size - offset), offset)
+            if not data:
+                break
+            offset += len(data)
+            packed = packer.compress(data)
+            out += chunk(packed) if chunked else packed
+            yield from connection.send(out)
+            self.sent += len(out)
+            out = b""
+            yield from connection.turn()
+        packed = packer.flush()
+        out += chunk(packed) + last_chunk() if chunked else packed
+        yield from connection.send(out)
+        self.sent += len(out) - (len(head) if file.size == 0 else 0)
+
+    # -- the row ----------------------------------------------------------------------------------------------------
+
+    def _log(self, answer: Answer, error: str, keep: bool) -> None:
         now, request = self.connection.now(), self.request
-        wait, receive = (answered - self.started) / 1e6, (now - answered) / 1e6
-        self.site.log(
-            {
-                "started_at": self.started_at,
-                "client": self.connection.client,
-                "method": request.method.decode() if request else "",
-                "target": escaped(request.target) if request else "",
-                "version": f"HTTP/{request.version[0]}.{request.version[1]}" if request else "",
-                "status": answer.status,
-                "request_bytes": self.received,
-                "response_bytes": self.sent,
-                "wait_ms": wait,
-                "receive_ms": receive,
-                "total_ms": wait + receive,
-                "reused": self.number > 1,
-                "error": error,
-                "rule": answer.rule,
-                "connection": self.connection.number,
-                "request": self.number,
-                "network": self.site.network,
-                "referer": escaped(request.get(b"referer") or b"") if request else "",
-                "user_agent": escaped(request.get(b"user-agent") or b"") if request else "",
-            }
+        wait, receive = (self.answered - self.started) / 1e6, (now - self.answered) / 1e6
+        head_ms = (self.head_at - self.started) / 1e6 if self.head_at else nan
+        row = Row(
+            started_at=self.started_at,
+            client=self.connection.client,
+            status=answer.status,
+            request_bytes=self.received,
+            response_bytes=self.sent,
+            wait_ms=wait,
+            receive_ms=receive,
+            total_ms=wait + receive,
+            reused=int(self.number > 1),
+            error=error,
+            rule=answer.rule,
+            connection=self.connection.number,
+            request=self.number,
+            network=self.site.network,
+            reason=answer.error,
+            request_head_bytes=self.reader.head_bytes if request else NONE,
+            response_head_bytes=len(self.head),
+            framing=_framing_word(answer, request),
+            conditional_result=answer.condition,
+            keep_alive=int(keep),
+            close_reason="" if keep else error or "the last answer of this connection",
+            head_ms=head_ms,
+            handler_ms=wait - head_ms,
+            respond_ms=receive,
+            **request_columns(request),
         )
+        self.site.log(row, self.reader.head if request else b"", self.head)
 
 
-def _unchanged(request: Request, tag: bytes, seconds: int, now: int) -> bool:
-    """Whether the client has this already: If-None-Match, else If-Modified-Since (RFC 9110 section 13.2.2)."""
-    known = request.all(b"if-none-match")
-    if known:
-        wanted = [each.strip(b" \t").removeprefix(b"W/") for value in known for each in value.split(b",")]
-        return b"*" in wanted or (tag != b"" and tag in wanted)
-    since = request.get(b"if-modified-since")
-    at = read_date(since, now) if since else None
-    return at is not None and seconds <= at
+def _parts(file: Opened, parts: list[Part] | None, fields: list[Field], kind: bytes) -> Answer:
+    """Give the whole file, a part of it, several, or 416 (RFC 9110 sections 14 and 15.3.7)."""
+    whole: list[Field] = [*fields, (b"Content-Type", kind), NOSNIFF]
+    if parts is None:
+        return Answer(200, whole, file=file, parts=((b"", Part(0, file.size - 1)),))
+    if not parts:
+        os.close(file.descriptor)
+        text = f"the file has {file.size} bytes, and the request asks for none of them"
+        outside = [ranges.content_range(None, file.size), RANGES_WELCOME]
+        return _refused(416, text, "RFC 9110 15.5.17", outside, close=False)
+    if len(parts) == 1:
+        return Answer(206, [*whole, ranges.content_range(parts[0], file.size)], file=file, parts=((b"", parts[0]),))
+    boundary = b"%016x" % (hash((file.inode, file.modified_ns, *parts)) & 0xFFFF_FFFF_FFFF_FFFF)
+    several = ranges.multipart(parts, file.size, kind, boundary)
+    fields = [*fields, (b"Content-Type", b"multipart/byteranges; boundary=" + boundary), NOSNIFF]
+    return Answer(206, fields, several.end, file, tuple(zip(several.heads, parts, strict=True)))
+
+
+def _framing_word(answer: Answer, request: Request | None) -> str:
+    if answer.status in (204, 304) or (request is not None and request.method == b"HEAD"):
+        return "none"
+    if answer.deflated:
+        return "chunked" if request is not None and request.version >= (1, 1) else "close"
+    return "length"
 
 
 def _refused(status: int, reason: str, rule: str = "", fields: list[Field] | None = None, close: bool = True) -> Answer:
     page = error_page(status, reason, rule)
-    return Answer(status, [*PAGE_FIELDS, *(fields or [])], page, close=close, rule=rule, error=reason)
+    return Answer(status, [*PAGE_FIELDS, NO_CACHE, *(fields or [])], page, close=close, rule=rule, error=reason)

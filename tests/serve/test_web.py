@@ -109,7 +109,7 @@ def test_a_folder_without_its_slash_is_elsewhere_and_never_on_another_host(serve
 def test_a_listing_is_escaped(server):
     status, _, content = get(server, "/sub/")
     assert status == 200 and b"Directory listing for /sub/" in content
-    assert b'href="./a%20%3Cb%3E.txt"' in content and b"a &lt;b&gt;.txt" in content
+    assert b'href="a%20%3Cb%3E.txt"' in content and b"a &lt;b&gt;.txt" in content
 
 
 def test_methods(server):
@@ -205,9 +205,12 @@ def test_silent_connections_block_nobody(server):
             sock.close()
 
 
-def test_a_slow_head_has_one_deadline_whatever_trickles_in(site, monkeypatch):
-    monkeypatch.setattr("netlab.serve.exchange.HEAD_TIME", 0.4)
-    with netlab.WebServer(site, port=0) as server, socket.create_connection((server.host, server.port)) as sock:
+def test_a_slow_head_has_one_deadline_whatever_trickles_in(site):
+    limits = {"head_time": 0.4}
+    with (
+        netlab.WebServer(site, port=0, limits=limits) as server,
+        socket.create_connection((server.host, server.port)) as sock,
+    ):
         sock.settimeout(5)
         stop = threading.Event()
 
@@ -230,9 +233,12 @@ def test_a_slow_head_has_one_deadline_whatever_trickles_in(site, monkeypatch):
         assert server.log["status"].tolist() == [408]
 
 
-def test_an_idle_connection_is_closed_without_a_word(site, monkeypatch):
-    monkeypatch.setattr("netlab.serve.exchange.IDLE_TIME", 0.2)
-    with netlab.WebServer(site, port=0) as server, socket.create_connection((server.host, server.port)) as sock:
+def test_an_idle_connection_is_closed_without_a_word(site):
+    limits = {"idle_time": 0.2}
+    with (
+        netlab.WebServer(site, port=0, limits=limits) as server,
+        socket.create_connection((server.host, server.port)) as sock,
+    ):
         sock.settimeout(5)
         sock.sendall(b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n")
         assert sock.recv(1000).startswith(b"HTTP/1.1 200 OK")
