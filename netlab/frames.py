@@ -313,13 +313,14 @@ def table(rows: Iterable[Mapping[str, Any]], schema: Mapping[str, str]) -> DataF
 
 
 def from_columns(columns: Mapping[str, Sequence[Any]], schema: Mapping[str, str]) -> DataFrame:
-    """Build the same from whole columns; in arrays of whole numbers, -1 is "nothing there"."""
+    """Build the same from whole columns; what lacks, and -1 in whole numbers, is "nothing there"."""
     import numpy as np
     import pandas as pd
 
+    rows = len(next(iter(columns.values())))
     made: dict[str, Any] = {}
     for name, dtype in schema.items():
-        values = columns[name]
+        values = columns[name] if name in columns else [_NOTHING.get(dtype, -1)] * rows
         if dtype in ("Int64", "boolean"):
             numbers = np.asarray(values, dtype="int64")
             missing = numbers < 0

@@ -30,7 +30,7 @@ from netlab.serve.connection import Connection, Handler
 from netlab.serve.dialing import Resolve, look_up
 from netlab.serve.files import Directory, Refusal
 from netlab.serve.guard import guarded
-from netlab.serve.log import Log, Row, plain
+from netlab.serve.log import Log, ProxyRow, Row, WebRow, as_dict
 from netlab.serve.loop import Loop
 from netlab.serve.proxy import Relay, forward
 from netlab.serve.web import Site, serve
@@ -53,6 +53,8 @@ class Server:
     """What the two servers share: listeners, a thread with its loop, a log."""
 
     kind = ""
+    row: type[Row]
+    """What a row of its log consists of."""
 
     def __init__(
         self,
@@ -67,7 +69,7 @@ class Server:
         resolve: Resolve = look_up,
         context: ssl.SSLContext | None = None,
     ) -> None:
-        self._log = Log(whole("log_rows", log_rows, 0, 10_000_000))
+        self._log = Log(whole("log_rows", log_rows, 0, 10_000_000), self.row)
         self._lock = threading.Lock()
         self._on_row = on_row
         self.statuses: Counter[int] = Counter()
@@ -109,7 +111,7 @@ class Server:
             self._log.add(row, request_head, response_head)
             self.statuses[max(row.status, 0)] += 1
         if self._on_row is not None:
-            self._on_row(plain(row))
+            self._on_row(as_dict(row))
 
     @property
     def log(self) -> DataFrame:
@@ -171,7 +173,7 @@ class Server:
     def _plain_rows(self) -> list[dict[str, Any]]:
         self._settle()
         with self._lock:
-            return [plain(row) for row in self._log]
+            return list(self._log)
 
     def _settle(self) -> None:
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
@@ -249,6 +251,7 @@ class WebServer(Server):
     """
 
     kind = "web server"
+    row = WebRow
 
     def __init__(
         self,
@@ -347,6 +350,7 @@ class ProxyServer(Server):
     """
 
     kind = "proxy"
+    row = ProxyRow
 
     def __init__(
         self,

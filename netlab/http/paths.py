@@ -7,6 +7,7 @@ separator, nor ``%252e`` a dot. Names are bytes to the file system; bytes that a
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
@@ -26,6 +27,7 @@ class Path(NamedTuple):
     """Without its question mark; ``b""``: none."""
 
 
+@lru_cache(1024)
 def map_path(target: bytes) -> Path:
     """Give the names that an origin-form target means.
 

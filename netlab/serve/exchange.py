@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from netlab.http import grammar
 from netlab.http.dates import write_date
@@ -14,14 +15,15 @@ from netlab.http.reader import Reader
 from netlab.http.writer import response_head
 from netlab.serve.bounds import Bounds
 from netlab.serve.connection import SECOND, Connection, Gone, Handler, Late, Wanted
-from netlab.serve.log import Row
 
 RETRY_AFTER = 1
 """s after which somebody who found the server full may come again."""
 
 Steps = Generator[Wanted, Any, Any]
-AddRow = Callable[[Row, bytes, bytes], None]
+AddRow = Callable[[Any, bytes, bytes], None]
 """Takes a row of the log with the heads of request and response."""
+LogRefusal = Callable[[int, bytes, int], None]
+"""Logs somebody who was turned away: wall-clock ns, the answer's head, bytes of its content."""
 Begin = Callable[[Reader, int], "Exchange"]
 ParseHead = Callable[[bytes], Request]
 
@@ -52,9 +54,9 @@ class Exchange(ABC):
     def read_head(self) -> Generator[Wanted, Any, Request | None]:
         """Read a request's head; None: the client has closed between two requests."""
         connection, reader = self.connection, self.reader
-        later = self.number > 1 and reader.fresh
+        later = self.number > 1
         while True:
-            event = reader.next_event()
+            event = None if reader.fresh else reader.next_event()
             if type(event) is Request:
                 self.received += reader.head_bytes
                 self.head_at = connection.now()
@@ -125,28 +127,20 @@ def exchanges(connection: Connection, bounds: Bounds, begin: Begin, parse_head: 
         return
 
 
-def turn_away(
-    connection: Connection, bounds: Bounds, wall: Callable[[], int], add_row: AddRow, network: str
-) -> Handler:
+def turn_away(connection: Connection, bounds: Bounds, wall: Callable[[], int], log: LogRefusal) -> Handler:
     """Tell somebody that there are too many connections (RFC 9110 sections 15.6.4 and 10.2.3)."""
     started_at = wall()
     connection.within(bounds.linger_time)
     page = error_page(503, "too many connections are open")
     fields: list[Field] = [
-        (b"Date", write_date(started_at // SECOND)), *PAGE_FIELDS, (b"Retry-After", b"%d" % RETRY_AFTER),
-        (b"Content-Length", b"%d" % len(page)), (b"Connection", b"close"),
-    ]  # fmt: skip
+        (b"Date", write_date(started_at // SECOND)),
+        *PAGE_FIELDS,
+        (b"Retry-After", b"%d" % RETRY_AFTER),
+        (b"Content-Length", b"%d" % len(page)),
+        (b"Connection", b"close"),
+    ]
     head = response_head(503, fields)
-    add_row(
-        Row(
-            started_at=started_at, client=connection.client, status=503, request_bytes=0,
-            response_bytes=len(head) + len(page), wait_ms=0.0, receive_ms=0.0, total_ms=0.0, reused=0,
-            error="too many connections", connection=connection.number, request=1, network=network,
-            response_head_bytes=len(head), framing="length", keep_alive=0, close_reason="the server is full",
-        ),
-        b"",
-        head,
-    )  # fmt: skip
+    log(started_at, head, len(page))
     try:
         yield from connection.send(head + page)
         yield from linger(connection, bounds)
@@ -176,20 +170,35 @@ def keeps(request: Request) -> bool:
     return b"close" not in options and (request.version >= (1, 1) or b"keep-alive" in options)
 
 
-def request_columns(request: Request | None) -> dict[str, Any]:
-    """The columns of a row that the request's head gives."""
+class Asked(NamedTuple):
+    """What the log says of a request."""
+
+    method: str = ""
+    target: str = ""
+    version: str = ""
+    referer: str = ""
+    user_agent: str = ""
+    range: str = ""
+
+
+def asked(request: Request | None) -> Asked:
+    """Give the part of a row that the request's head gives."""
     if request is None:
-        return {}
-    return {
-        "method": request.method.decode(),
-        "target": escaped(request.target),
-        "version": "HTTP/1.1" if request.version == (1, 1) else "HTTP/{}.{}".format(*request.version),
-        "referer": escaped(request.get(b"referer") or b""),
-        "user_agent": escaped(request.get(b"user-agent") or b""),
-        "range": escaped(request.get(b"range") or b""),
-    }
+        return Asked()
+    return Asked(
+        request.method.decode(),
+        escaped(request.target),
+        VERSIONS[request.version],
+        escaped(request.get(b"referer") or b""),
+        escaped(request.get(b"user-agent") or b""),
+        escaped(request.get(b"range") or b""),
+    )
 
 
+VERSIONS = {(1, 1): "HTTP/1.1", (1, 0): "HTTP/1.0"}
+
+
+@lru_cache(1024)
 def escaped(data: bytes) -> str:
     r"""Give bytes as a text that can be logged: control characters, quotes and backslashes as \xNN."""
     text = data.decode("latin-1")

@@ -1,7 +1,8 @@
-"""The log of a server: a ring of columns.
+"""The log of a server: columns, the latest rows of which are kept.
 
-A row as a dict would take a kilobyte. Here each column is an array of its own: numbers lie in 8 bytes each, and a
-text that comes again, such as a client's address, is kept once. When the ring is full, the oldest row makes room.
+A row as a dict would take a kilobyte. Here rows wait as tuples until there are `BATCH` of them, and then join columns,
+each an array of its own: numbers lie in 8 bytes each, and a text that comes again, such as a client's address, is kept
+once. What can be computed from other columns is computed when somebody looks.
 """
 
 from __future__ import annotations
@@ -10,126 +11,180 @@ import sys
 from array import array
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from math import nan
-from typing import Any, NamedTuple
+from math import isnan
+from operator import add
+from typing import Any, NamedTuple, get_type_hints
 
 NONE = -1
 """A whole number that does not exist; none of those in the log is negative."""
 HEADS = 1_000
 """Of so many latest rows the heads of request and response are kept."""
+BATCH = 250
+FLAGS = ("reused", "keep_alive")
+"""Columns of 0 and 1."""
 
 
-class Row(NamedTuple):
-    """One request and its answer, as a server logs it; EXCHANGES has the first part, ``details`` everything."""
+class WebRow(NamedTuple):
+    """One request and its answer, as a web server notes it."""
 
-    started_at: int = NONE
+    started_at: int
     """Wall-clock ns."""
-    client: str = ""
-    method: str = ""
-    target: str = ""
-    version: str = ""
-    status: int = NONE
-    request_bytes: int = NONE
-    response_bytes: int = NONE
-    queue_ms: float = nan
-    dns_ms: float = nan
-    connect_ms: float = nan
-    send_ms: float = nan
-    wait_ms: float = nan
-    receive_ms: float = nan
-    total_ms: float = nan
-    reused: int = NONE
-    cache: str = ""
-    upstream: str = ""
-    upstream_ip: str = ""
-    error: str = ""
-    rule: str = ""
-    tunnel_up_bytes: int = NONE
-    tunnel_down_bytes: int = NONE
-    connection: int = NONE
-    request: int = NONE
-    network: str = ""
-    # from here on: details only
-    referer: str = ""
-    user_agent: str = ""
-    reason: str = ""
-    request_head_bytes: int = NONE
-    response_head_bytes: int = NONE
-    framing: str = ""
+    client: str
+    method: str
+    target: str
+    version: str
+    status: int
+    request_bytes: int
+    response_bytes: int
+    wait_ms: float
+    """Until the answer began to leave."""
+    receive_ms: float
+    """Until the system had taken all of it."""
+    error: str
+    rule: str
+    connection: int
+    request: int
+    referer: str
+    user_agent: str
+    range: str
+    request_head_bytes: int
+    response_head_bytes: int
+    framing: str
     """How the answer's end is known: length, chunked, close, none."""
-    conditional_result: str = ""
-    range: str = ""
-    keep_alive: int = NONE
-    close_reason: str = ""
-    head_ms: float = nan
+    conditional_result: str
+    keep_alive: int
+    close_reason: str
+    head_ms: float
     """Reading the head, from its first byte."""
-    handler_ms: float = nan
-    """Deciding the answer."""
-    respond_ms: float = nan
-    """From the first to the last byte of the answer, as far as the system has taken them."""
 
 
-_KINDS: dict[str, str] = {name: str(kind) for name, kind in Row.__annotations__.items()}
-_EMPTY = Row()
+class ProxyRow(NamedTuple):
+    """One request, what the proxy did about it, and the answer."""
+
+    started_at: int
+    client: str
+    method: str
+    target: str
+    version: str
+    status: int
+    request_bytes: int
+    response_bytes: int
+    queue_ms: float
+    dns_ms: float
+    connect_ms: float
+    send_ms: float
+    wait_ms: float
+    receive_ms: float
+    total_ms: float
+    reused: int
+    cache: str
+    upstream: str
+    upstream_ip: str
+    error: str
+    rule: str
+    tunnel_up_bytes: int
+    tunnel_down_bytes: int
+    connection: int
+    request: int
+    referer: str
+    user_agent: str
+    range: str
+    request_head_bytes: int
+    response_head_bytes: int
+    framing: str
+    keep_alive: int
+    close_reason: str
+
+
+Row = WebRow | ProxyRow
 
 
 class Log:
-    """At most ``rows`` rows, the latest ones."""
+    """At most ``rows`` rows of one kind, the latest ones."""
 
-    def __init__(self, rows: int) -> None:
-        self._most, self._count = rows, 0
-        self._columns: list[Any] = [
-            array("q") if kind == "int" else array("d") if kind == "float" else [] for kind in _KINDS.values()
-        ]
+    def __init__(self, rows: int, kind: type[Row], network: str = "live") -> None:
+        self._most, self._kind, self._network = rows, kind, network
+        self._waiting: list[Row] = []
+        self._columns: list[Any] = [_column(each) for each in get_type_hints(kind).values()]
         self._heads: deque[tuple[bytes, bytes]] = deque(maxlen=min(rows, HEADS))
 
     def __len__(self) -> int:
-        return min(self._count, self._most)
+        return min(len(self._columns[0]) + len(self._waiting), self._most)
 
     def add(self, row: Row, request_head: bytes = b"", response_head: bytes = b"") -> None:
         """Append a row; the oldest one goes when there is no room."""
-        if self._most == 0:
-            return
-        if self._count < self._most:
-            for column, value in zip(self._columns, row, strict=True):
-                column.append(sys.intern(value) if type(value) is str else value)
-        else:
-            place = self._count % self._most
-            for column, value in zip(self._columns, row, strict=True):
-                column[place] = sys.intern(value) if type(value) is str else value
-        self._count += 1
+        self._waiting.append(row)
         self._heads.append((request_head, response_head))
+        if len(self._waiting) >= BATCH:
+            self._gather()
+
+    def _gather(self) -> None:
+        """Put what waits into the columns, and drop the oldest rows: some at once, since each time all others move."""
+        for column, values in zip(self._columns, zip(*self._waiting, strict=True), strict=False):
+            column.extend(map(sys.intern, values) if type(column) is list else values)
+        self._waiting.clear()
+        if len(self._columns[0]) > self._most + max(BATCH, self._most // 10):
+            self._trim()
+
+    def _trim(self) -> None:
+        excess = max(0, len(self._columns[0]) - self._most)
+        for column in self._columns:
+            del column[:excess]
 
     def columns(self) -> dict[str, Sequence[Any]]:
         """Copies of all columns, the oldest row first; a whole number that does not exist is `NONE`."""
-        turn = self._count % self._most if self._count > self._most else 0
-        return {name: column[turn:] + column[:turn] for name, column in zip(Row._fields, self._columns, strict=True)}
+        self._gather()
+        self._trim()
+        columns = {name: column[:] for name, column in zip(self._kind._fields, self._columns, strict=True)}
+        return _completed(columns, self._network)
 
-    def __iter__(self) -> Iterator[Row]:
-        turn = self._count % self._most if self._count > self._most else 0
-        for at in range(len(self)):
-            place = (turn + at) % self._most
-            yield Row(*(column[place] for column in self._columns))
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        columns = self.columns()
+        for values in zip(*columns.values(), strict=True):
+            yield _plain(columns, values)
 
     def details(self, index: int) -> dict[str, Any]:
         """Everything about one row, 0 the oldest; a value that does not exist is None. Raises IndexError."""
+        self._gather()
+        self._trim()
         if not 0 <= index < len(self):
             raise IndexError(index)
-        turn = self._count % self._most if self._count > self._most else 0
-        place = (turn + index) % self._most
-        row = plain(Row(*(column[place] for column in self._columns)))
+        names = self._kind._fields
+        columns = _completed(
+            {name: column[index : index + 1] for name, column in zip(names, self._columns, strict=True)}, self._network
+        )
         behind = len(self) - index  # 1: the latest row
         heads = self._heads[-behind] if behind <= len(self._heads) else (b"", b"")
+        row = _plain(columns, [column[0] for column in columns.values()])
         return {**row, "request_head": heads[0], "response_head": heads[1]}
 
 
-def plain(row: Row) -> dict[str, Any]:
-    """The row by name, with None for what does not exist."""
-    return {
-        name: None if value == NONE or value != value else value for name, value in zip(row._fields, row, strict=True)
+def as_dict(row: Row, network: str = "live") -> dict[str, Any]:
+    """One row by name, with everything that can be computed; a value that does not exist is None."""
+    columns = _completed({name: [value] for name, value in zip(row._fields, row, strict=True)}, network)
+    return _plain(columns, [column[0] for column in columns.values()])
+
+
+def _column(kind: type) -> Any:
+    return array("q") if kind is int else array("d") if kind is float else []
+
+
+def _completed(columns: dict[str, Any], network: str) -> dict[str, Any]:
+    """Add the columns that follow from the others."""
+    rows = len(columns["started_at"])
+    if "total_ms" not in columns:
+        columns["total_ms"] = list(map(add, columns["wait_ms"], columns["receive_ms"]))
+        columns["reused"] = [int(number > 1) for number in columns["request"]]
+        columns["handler_ms"] = [wait - head for wait, head in zip(columns["wait_ms"], columns["head_ms"], strict=True)]
+        columns["respond_ms"] = columns["receive_ms"]
+    columns["network"] = [network] * rows
+    return columns
+
+
+def _plain(names: Mapping[str, Any], values: Sequence[Any]) -> dict[str, Any]:
+    """By name, with None for what does not exist."""
+    row = {
+        name: None if value == NONE or (type(value) is float and isnan(value)) else value
+        for name, value in zip(names, values, strict=True)
     }
-
-
-def from_mapping(values: Mapping[str, Any]) -> Row:
-    """A row from names and values; None is what does not exist."""
-    return _EMPTY._replace(**{name: value for name, value in values.items() if value is not None})
+    return row | {name: bool(row[name]) for name in FLAGS}

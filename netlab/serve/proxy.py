@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import nan
 from typing import Any
 
 from netlab.errors import HTTPError, RemoteProtocolError
@@ -22,14 +23,20 @@ from netlab.http.pages import PAGE_FIELDS, error_page
 from netlab.http.reader import Limits, Reader
 from netlab.serve.bounds import Bounds
 from netlab.serve.connection import Connection, DialFailed, Gone, Handler, Late, Stream, Wanted
-from netlab.serve.exchange import AddRow, Exchange, Steps, exchanges, keeps, linger, request_columns, turn_away
-from netlab.serve.log import NONE, Row
+from netlab.serve.exchange import AddRow, Exchange, Steps, asked, exchanges, keeps, linger, turn_away
+from netlab.serve.log import NONE, ProxyRow
 
 CONNECT_TIME, ANSWER_TIME = 5.0, 30.0
 """s for: connecting to the origin, name and all; its answer's head."""
 ORIGIN_LIMITS = Limits(head=64 * 1024)
 STATUS_OF = {"connection_timeout": 504, "dns_timeout": 504, "destination_ip_prohibited": 403}
 """Words of RFC 9209 section 2.3 → status; all others are 502."""
+
+
+NOTHING = ProxyRow(
+    *(0, "", "", "", "", NONE, 0, 0, nan, nan, nan, nan, nan, nan, nan, 0, "", "", "", "", "", NONE, NONE, 0, 1),
+    *("", "", "", NONE, NONE, "", 0, ""),
+)
 
 
 @dataclass(slots=True)
@@ -55,7 +62,21 @@ class _Failed(Exception):
 def forward(connection: Connection, relay: Relay) -> Handler:
     """Serve one connection."""
     if connection.full:
-        return turn_away(connection, relay.bounds, relay.wall, relay.log, relay.network)
+
+        def log(started_at: int, head: bytes, content: int) -> None:
+            row = NOTHING._replace(
+                started_at=started_at,
+                client=connection.client,
+                status=503,
+                response_bytes=len(head) + content,
+                total_ms=0.0,
+                response_head_bytes=len(head),
+                connection=connection.number,
+                error="connection_limit_reached",
+            )
+            relay.log(row, b"", head)
+
+        return turn_away(connection, relay.bounds, relay.wall, log)
     return exchanges(connection, relay.bounds, lambda reader, number: _Exchange(connection, relay, reader, number))
 
 
@@ -276,23 +297,24 @@ class _Exchange(Exchange):
         phases = [(after - before) / 1e6 for before, after in pairwise(ends)]
         names = ("queue_ms", "connect_ms", "send_ms", "wait_ms", "receive_ms")
         parts = request.parts if request else None
-        row = Row(
+        row = NOTHING._replace(
             started_at=self.started_at,
             client=self.connection.client,
             status=self.status or NONE,
             request_bytes=self.received,
             response_bytes=self.sent,
             total_ms=sum(phases),
-            reused=0,
             upstream=f"{parts.host.decode()}:{parts.port or 80}" if parts and parts.host else "",
             upstream_ip=self.origin.address if self.origin else "",
             error=error,
             rule=rule,
             connection=self.connection.number,
             request=self.number,
-            network=self.relay.network,
-            **request_columns(request),
-        )._replace(**dict(zip(names, phases, strict=False)))  # type: ignore[arg-type]
+            request_head_bytes=self.reader.head_bytes if request else NONE,
+            response_head_bytes=len(self.head),
+            **asked(request)._asdict(),
+        )
+        row = row._replace(**dict(zip(names, phases, strict=False)))  # type: ignore[arg-type]
         self.relay.log(row, self.reader.head if request else b"", self.head)
 
 

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from math import nan
+from typing import NamedTuple
 
 from netlab.errors import RemoteProtocolError
 from netlab.http import conditional, grammar, ranges
@@ -27,20 +28,20 @@ from netlab.http.ranges import Part
 from netlab.http.reader import Reader
 from netlab.http.writer import chunk, last_chunk, response_head
 from netlab.serve.bounds import Bounds
-from netlab.serve.connection import SECOND, Connection, Gone, Handler, Late, Wanted
+from netlab.serve.connection import SECOND, Connection, Gone, Handler, Late, Send, Wanted
 from netlab.serve.exchange import (
     AddRow,
     Exchange,
     ParseHead,
     Steps,
+    asked,
     exchanges,
     keeps,
     linger,
-    request_columns,
     turn_away,
 )
 from netlab.serve.files import Directory, Entry, Folder, Opened, Refusal
-from netlab.serve.log import NONE, Row
+from netlab.serve.log import NONE, WebRow
 
 SMALL = 64 * 1024
 """A file up to this size leaves in one piece with its head: one system call, one segment."""
@@ -92,6 +93,14 @@ class Site:
         self.own_names = frozenset(name.lower() for name, _ in self.own_fields)
 
 
+class Piece(NamedTuple):
+    """A part of a file, and what stands before it."""
+
+    before: bytes
+    first: int
+    length: int
+
+
 @dataclass(slots=True)
 class Answer:
     """A response as decided, before it is sent."""
@@ -100,8 +109,8 @@ class Answer:
     fields: list[Field]
     content: bytes = b""
     file: Opened | None = None
-    parts: Sequence[tuple[bytes, Part]] = ()
-    """What to send of the file, each with what stands before it; behind the last one comes ``content``."""
+    parts: Sequence[Piece] = ()
+    """What to send of the file; behind the last piece comes ``content``."""
     deflated: bool = False
     """The file is compressed on its way out, so nobody knows its length before."""
     close: bool = False
@@ -111,13 +120,15 @@ class Answer:
 
     @property
     def length(self) -> int:
-        return sum(len(before) + part.length for before, part in self.parts) + len(self.content)
+        if not self.parts:
+            return len(self.content)
+        return sum([len(piece.before) + piece.length for piece in self.parts]) + len(self.content)
 
 
 def serve(connection: Connection, site: Site) -> Handler:
     """Serve one connection."""
     if connection.full:
-        return turn_away(connection, site.bounds, site.wall, site.log, site.network)
+        return turn_away(connection, site.bounds, site.wall, lambda *said: _log_refusal(connection, site, *said))
     return exchanges(
         connection, site.bounds, lambda reader, number: _Exchange(connection, site, reader, number), site.parse_head
     )
@@ -137,12 +148,20 @@ class _Exchange(Exchange):
 
     def run(self) -> Steps:
         """Read, answer, log; gives whether the connection goes on."""
+        answer: Answer
         try:
             request = yield from self.read_head()
             if request is None:
                 return False
             self.request = request
-            answer = yield from self._answer(request)
+            found = self._find(request)
+            if isinstance(found, Opened):
+                hashed = (yield from self._hash(found)) if self.site.tag_from_content else b""
+                answer = self._file(request, found, hashed)
+            elif isinstance(found, Folder):
+                answer = yield from self._listing(request, found)
+            else:
+                answer = found
         except Late:
             if not self.received:
                 return False  # it was only idle
@@ -187,13 +206,15 @@ class _Exchange(Exchange):
 
     # -- what to answer ---------------------------------------------------------------------------------------------
 
-    def _answer(self, request: Request) -> Generator[Wanted, object, Answer]:
-        """Decide the response."""
-        refused = self._not_for_us(request)
-        if refused:
-            return refused
-        if request.method == b"OPTIONS":
-            return self._options()
+    def _find(self, request: Request) -> Opened | Folder | Answer:
+        """Find what a request means, or why it gets nothing."""
+        if request.method != b"GET" or request.parts.form != "origin":
+            answer = self._not_for_us(request)
+            if answer:
+                return answer
+        expected = request.all(b"expect")
+        if expected and request.version >= (1, 1) and grammar.tokens(expected) != [b"100-continue"]:
+            return _refused(417, "only 100-continue can be expected", "RFC 9110 10.1.1", close=False)
         try:
             path = self.site.map_path(request.parts.path)
             found = self.site.directory.open(path.names, path.folder)
@@ -205,9 +226,7 @@ class _Exchange(Exchange):
             raw, _, query = request.parts.path.partition(b"?")
             where = b"/" + raw.lstrip(b"/") + b"/" + (b"?" + query if query else b"")
             return Answer(301, [NO_CACHE, (b"Location", where)])
-        if isinstance(found, Folder):
-            return (yield from self._listing(request, path, found))
-        return (yield from self._file(request, found))
+        return found
 
     def _not_for_us(self, request: Request) -> Answer | None:
         if request.parts.form == "absolute" and request.parts.scheme != self.site.scheme:
@@ -218,18 +237,14 @@ class _Exchange(Exchange):
                 return _refused(405, "files can only be looked at here", "RFC 9110 15.5.6", [ALLOW], close=False)
             text = f"the method {request.method.decode()} is not known here"
             return _refused(501, text, "RFC 9110 15.6.2", close=False)
-        expected = request.all(b"expect")
-        if expected and request.version >= (1, 1) and grammar.tokens(expected) != [b"100-continue"]:
-            return _refused(417, "only 100-continue can be expected", "RFC 9110 10.1.1", close=False)
-        return None
-
-    def _options(self) -> Answer:
+        if request.method != b"OPTIONS":
+            return None
         fields = [ALLOW]
         if self.site.cors:
             fields += [(b"Access-Control-Allow-Methods", ALLOW[1]), (b"Access-Control-Allow-Headers", CORS_HEADERS)]
         return Answer(204, fields)
 
-    def _listing(self, request: Request, path: Path, folder: Folder) -> Generator[Wanted, object, Answer]:
+    def _listing(self, request: Request, folder: Folder) -> Generator[Wanted, object, Answer]:
         entries: list[Entry] = []
         try:
             for entry in folder.entries():
@@ -238,6 +253,7 @@ class _Exchange(Exchange):
                     yield from self.connection.turn()
         except Refusal as refusal:
             return _refused(refusal.status, refusal.reason, close=False)
+        path = self.site.map_path(request.parts.path)
         key, backwards = SORTS.get(path.query, SORTS[b""])
         entries.sort(key=key, reverse=backwards)
         fields = [NO_CACHE, (b"Vary", b"Accept")]
@@ -245,50 +261,49 @@ class _Exchange(Exchange):
             return Answer(200, [(b"Content-Type", b"application/json"), NOSNIFF, *fields], listing_json(entries))
         return Answer(200, [*PAGE_FIELDS, *fields], listing_page(path, entries))
 
-    def _file(self, request: Request, found: Opened) -> Generator[Wanted, object, Answer]:
+    def _file(self, request: Request, found: Opened, hashed: bytes) -> Answer:
         """Decide what of a file to send; `found` is closed with the answer, or here."""
-        site, kind = self.site, media_type(found.name)
-        fields, coding = [NO_CACHE], b""
+        kind, fields, coding, deflated = media_type(found.name), [NO_CACHE], b"", False
         if kind in COMPRESSIBLE:
             fields.append(VARY)
             accepted = request.all(b"accept-encoding")
             if accepted:
-                found, coding = self._coded(found, accepted)
-        deflated = coding == b"gzip" and not found.name.endswith(".gz")
-        try:
-            seconds = found.modified_ns // SECOND
-            tag = yield from self._tag(found, coding if deflated else b"")
-            if tag:
-                fields.append((b"ETag", tag))
-            now = site.wall() // SECOND
-            known = conditional.evaluate(request, tag, seconds, now) if len(request.fields) > 1 else 0
+                found, coding, deflated = self._coded(found, accepted)
+        answer = Answer(200, fields, file=found)
+        seconds = found.modified_ns // SECOND
+        tag = _tag(found, hashed, b"-" + coding if coding else b"")
+        if tag:
+            fields.append((b"ETag", tag))
+        now = self.site.wall() // SECOND
+        known = conditional.evaluate(request, tag, seconds, now) if len(request.fields) > 1 else 0
+        if known:
+            os.close(found.descriptor)
             if known == 412:
                 answer = _refused(412, "the file is not what the request takes it for", "RFC 9110 13", close=False)
                 answer.condition = "failed"
-                os.close(found.descriptor)
                 return answer
-            if known:
-                os.close(found.descriptor)
-                if not tag:
-                    fields.append((b"Last-Modified", write_date(seconds)))
-                return Answer(304, fields, condition="not modified")
-            fields.append((b"Last-Modified", write_date(seconds)))
-            if coding:
-                fields.append((b"Content-Encoding", coding))
-            if deflated:
-                return Answer(200, [*fields, (b"Content-Type", kind), NOSNIFF], file=found, deflated=True)
-            parts: list[Part] | None = None
-            if request.method == b"GET" and request.all(b"range"):
-                if conditional.range_holds(request, tag, seconds if tag else None, now):
-                    parts = ranges.select(request.all(b"range"), found.size)
-            fields.append(RANGES_WELCOME)
-            return _parts(found, parts, fields, kind)
-        except BaseException:
-            os.close(found.descriptor)
-            raise
+            if not tag:
+                fields.append((b"Last-Modified", write_date(seconds)))
+            return Answer(304, fields, condition="not modified")
+        fields += [(b"Last-Modified", write_date(seconds)), (b"Content-Type", kind), NOSNIFF]
+        if coding:
+            fields.append((b"Content-Encoding", coding))
+        if deflated:
+            answer.deflated = True
+            return answer
+        fields.append(RANGES_WELCOME)
+        wanted = request.all(b"range") if request.method == b"GET" else ()
+        parts = None
+        if wanted and conditional.range_holds(request, tag, seconds if tag else None, now):
+            parts = ranges.select(wanted, found.size)
+        if parts is None:
+            answer.parts = (Piece(b"", 0, found.size),)
+            return answer
+        return _in_parts(answer, found, parts, kind)
 
-    def _coded(self, found: Opened, accepted: Sequence[bytes]) -> tuple[Opened, bytes]:
-        """Choose among the file, its compressed copies, and compressing it now."""
+    def _coded(self, found: Opened, accepted: Sequence[bytes]) -> tuple[Opened, bytes, bool]:
+        """Choose among the file, its compressed copies, and compressing it now: what to send, its coding, and
+        whether it is still to be done."""
         copies: dict[bytes, Opened] = {}
         for coding, suffix in SIDECARS:
             beside = self.site.directory.sidecar(found, suffix)
@@ -300,21 +315,12 @@ class _Exchange(Exchange):
         for copy in copies.values():
             os.close(copy.descriptor)
         if chosen is None:
-            return found, coding
+            return found, coding, bool(coding)
         os.close(found.descriptor)
-        return chosen, coding
-
-    def _tag(self, file: Opened, coding: bytes) -> Generator[Wanted, object, bytes]:
-        """Give a strong validator (RFC 9110 section 8.8.3), one per coding; none when the time of the file is 0 or 1,
-        as containers and Nix set it: that tells nothing."""
-        ending = b"-" + coding if coding else b""
-        if self.site.tag_from_content:
-            return b'"%s%s"' % ((yield from self._hash(file)), ending)
-        if file.modified_ns < 2 * SECOND:
-            return b""
-        return b'"%x-%x-%x%s"' % (file.modified_ns, file.size, file.inode, ending)
+        return chosen, coding, False
 
     def _hash(self, file: Opened) -> Generator[Wanted, object, bytes]:
+        """Give the hash of a file's content, piece by piece; it is remembered as long as time, size and inode stay."""
         known, key = self.site.hashes, (file.inode, file.size, file.modified_ns)
         if key not in known:
             hashed, offset = hashlib.sha256(), 0
@@ -339,17 +345,17 @@ class _Exchange(Exchange):
     # -- sending ----------------------------------------------------------------------------------------------------
 
     def _send(self, answer: Answer, keep: bool) -> Steps:
-        connection, request = self.connection, self.request
+        request = self.request
         chunked = answer.deflated and request is not None and request.version >= (1, 1)
         if answer.deflated and not chunked:
             keep = False
         self.head = head = response_head(answer.status, self._fields(answer, keep, chunked))
         self.sent = len(head)
         if (request is not None and request.method == b"HEAD") or answer.status in (204, 304):
-            yield from connection.send(head)
+            yield Send(head)
             return
         if not answer.file:
-            yield from connection.send(head + answer.content)
+            yield Send(head + answer.content)
             self.sent += len(answer.content)
         elif answer.deflated:
             yield from self._send_deflated(head, answer.file, chunked)
@@ -380,24 +386,24 @@ class _Exchange(Exchange):
 
     def _send_parts(self, head: bytes, answer: Answer, file: Opened) -> Steps:
         connection, data = self.connection, head
-        for before, part in answer.parts:
+        for before, first, length in answer.parts:
             data += before
             self.sent += len(before)
-            if len(data) + part.length <= SMALL:
-                piece = os.pread(file.descriptor, part.length, part.first)
+            if len(data) + length <= SMALL:
+                piece = os.pread(file.descriptor, length, first)
                 data += piece
                 sent = len(piece)
             else:
-                yield from connection.send(data, more=True)
+                yield Send(data, more=True)
                 data = b""
-                sent = yield from connection.send_file(file.descriptor, part.first, part.length)
+                sent = yield from connection.send_file(file.descriptor, first, length)
             self.sent += sent
-            if sent < part.length:
+            if sent < length:
                 if data:
-                    yield from connection.send(data)
+                    yield Send(data)
                 raise Gone("the file became shorter while it was sent")  # the promised length cannot be kept
         if data or answer.content:
-            yield from connection.send(data + answer.content)
+            yield Send(data + answer.content)
         self.sent += len(answer.content)
 
     def _send_deflated(self, head: bytes, file: Opened, chunked: bool) -> Steps:
@@ -411,67 +417,87 @@ class _Exchange(Exchange):
             offset += len(data)
             packed = packer.compress(data)
             out += chunk(packed) if chunked else packed
-            yield from connection.send(out)
+            yield Send(out)
             self.sent += len(out)
             out = b""
             yield from connection.turn()
         packed = packer.flush()
         out += chunk(packed) + last_chunk() if chunked else packed
-        yield from connection.send(out)
+        yield Send(out)
         self.sent += len(out) - (len(head) if file.size == 0 else 0)
 
     # -- the row ----------------------------------------------------------------------------------------------------
 
     def _log(self, answer: Answer, error: str, keep: bool) -> None:
-        now, request = self.connection.now(), self.request
-        wait, receive = (self.answered - self.started) / 1e6, (now - self.answered) / 1e6
-        head_ms = (self.head_at - self.started) / 1e6 if self.head_at else nan
-        row = Row(
+        request, started = self.request, self.started
+        method, target, version, referer, user_agent, wanted = asked(request)
+        row = WebRow(
             started_at=self.started_at,
             client=self.connection.client,
+            method=method,
+            target=target,
+            version=version,
             status=answer.status,
             request_bytes=self.received,
             response_bytes=self.sent,
-            wait_ms=wait,
-            receive_ms=receive,
-            total_ms=wait + receive,
-            reused=int(self.number > 1),
+            wait_ms=(self.answered - started) / 1e6,
+            receive_ms=(self.connection.now() - self.answered) / 1e6,
             error=error,
             rule=answer.rule,
             connection=self.connection.number,
             request=self.number,
-            network=self.site.network,
-            reason=answer.error,
+            referer=referer,
+            user_agent=user_agent,
+            range=wanted,
             request_head_bytes=self.reader.head_bytes if request else NONE,
             response_head_bytes=len(self.head),
             framing=_framing_word(answer, request),
             conditional_result=answer.condition,
-            keep_alive=int(keep),
+            keep_alive=keep,
             close_reason="" if keep else error or "the last answer of this connection",
-            head_ms=head_ms,
-            handler_ms=wait - head_ms,
-            respond_ms=receive,
-            **request_columns(request),
+            head_ms=(self.head_at - started) / 1e6 if self.head_at else nan,
         )
         self.site.log(row, self.reader.head if request else b"", self.head)
 
 
-def _parts(file: Opened, parts: list[Part] | None, fields: list[Field], kind: bytes) -> Answer:
-    """Give the whole file, a part of it, several, or 416 (RFC 9110 sections 14 and 15.3.7)."""
-    whole: list[Field] = [*fields, (b"Content-Type", kind), NOSNIFF]
-    if parts is None:
-        return Answer(200, whole, file=file, parts=((b"", Part(0, file.size - 1)),))
+def _log_refusal(connection: Connection, site: Site, started_at: int, head: bytes, content: int) -> None:
+    """A row for somebody who was turned away."""
+    row = WebRow(
+        *(started_at, connection.client, "", "", "", 503, 0, len(head) + content, 0.0, 0.0, "too many connections", ""),
+        *(connection.number, 1, "", "", "", NONE, len(head), "length", "", 0, "the server is full", nan),
+    )
+    site.log(row, b"", head)
+
+
+def _tag(file: Opened, hashed: bytes, ending: bytes) -> bytes:
+    """Give a strong validator (RFC 9110 section 8.8.3), one per coding; none when the time of the file is 0 or 1, as
+    containers and Nix set it: that tells nothing."""
+    if hashed:
+        return b'"%s%s"' % (hashed, ending)
+    if file.modified_ns < 2 * SECOND:
+        return b""
+    return b'"%x-%x-%x%s"' % (file.modified_ns, file.size, file.inode, ending)
+
+
+def _in_parts(answer: Answer, file: Opened, parts: list[Part], kind: bytes) -> Answer:
+    """Give a part of a file, several, or 416 (RFC 9110 sections 14 and 15.3.7)."""
     if not parts:
         os.close(file.descriptor)
         text = f"the file has {file.size} bytes, and the request asks for none of them"
         outside = [ranges.content_range(None, file.size), RANGES_WELCOME]
         return _refused(416, text, "RFC 9110 15.5.17", outside, close=False)
+    answer.status = 206
     if len(parts) == 1:
-        return Answer(206, [*whole, ranges.content_range(parts[0], file.size)], file=file, parts=((b"", parts[0]),))
+        answer.fields.append(ranges.content_range(parts[0], file.size))
+        answer.parts = (Piece(b"", parts[0].first, parts[0].length),)
+        return answer
     boundary = b"%016x" % (hash((file.inode, file.modified_ns, *parts)) & 0xFFFF_FFFF_FFFF_FFFF)
     several = ranges.multipart(parts, file.size, kind, boundary)
-    fields = [*fields, (b"Content-Type", b"multipart/byteranges; boundary=" + boundary), NOSNIFF]
-    return Answer(206, fields, several.end, file, tuple(zip(several.heads, parts, strict=True)))
+    answer.fields = [each for each in answer.fields if each[0] != b"Content-Type"]
+    answer.fields.append((b"Content-Type", b"multipart/byteranges; boundary=" + boundary))
+    answer.content = several.end
+    answer.parts = [Piece(before, part.first, part.length) for before, part in zip(several.heads, parts, strict=True)]
+    return answer
 
 
 def _framing_word(answer: Answer, request: Request | None) -> str:

@@ -1,0 +1,325 @@
+"""The web server beside nginx (one worker), lighttpd, Python's http.server and aiohttp.
+
+Each server has a CPU of its own, wrk the other; subjects take turns. Each logs every request in its usual way: the
+others a line to a file, netlab a row of its table. All checks are on, and nothing is cached that could become stale.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from benchmarks.common import ROUNDS, Missing, need, spread, verdict
+
+TITLE = "The web server: requests per second and latency (wrk), memory"
+SECONDS = float(os.environ.get("NETLAB_BENCH_SECONDS") or 2)
+"""Of each run of wrk."""
+CONNECTIONS = (16, 64, 256, 1000)
+SERVER_CPU, CLIENT_CPU = 0, 1
+IDLE = 10_000
+ROWS = 100_000
+
+NETLAB = """
+import sys, threading, netlab
+limits = {"idle_time": 600.0, "head_time": 600.0}
+server = netlab.WebServer(sys.argv[1], port=int(sys.argv[2]), limits=limits)
+threading.Event().wait()
+"""
+AIOHTTP = """
+import logging, sys
+from aiohttp import web
+logging.basicConfig(filename=sys.argv[3], level=logging.INFO)
+app = web.Application()
+app.add_routes([web.static("/", sys.argv[1])])
+web.run_app(app, host="127.0.0.1", port=int(sys.argv[2]), print=None)
+"""
+FIXED = """
+import socket, select, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[2])), backlog=1024)
+listener.setblocking(False)
+poll, socks = select.epoll(), {}
+poll.register(listener, select.EPOLLIN)
+answer = b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok"
+while True:
+    for number, _ in poll.poll():
+        if number == listener.fileno():
+            sock, _ = listener.accept()
+            socks[sock.fileno()] = sock
+            poll.register(sock, select.EPOLLIN)
+            continue
+        try:
+            if socks[number].recv(65536):
+                socks[number].send(answer)
+                continue
+        except OSError:
+            pass
+        socks.pop(number).close()
+"""
+"""Reads nothing of a request: what wrk itself can do."""
+NGINX = """
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
+worker_rlimit_nofile 20000;
+events {{ worker_connections 11000; }}
+http {{
+  include /etc/nginx/mime.types; access_log {folder}/access.log combined; sendfile on; tcp_nopush on;
+  keepalive_requests 1000000000; keepalive_timeout 600;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  server {{ listen 127.0.0.1:{port} backlog=1024; root {site}; }}
+}}
+"""
+LIGHTTPD = """
+server.document-root = "{site}"
+server.port = {port}
+server.bind = "127.0.0.1"
+server.modules = ("mod_accesslog")
+accesslog.filename = "{folder}/lighttpd.log"
+server.max-keep-alive-requests = 1000000000
+server.max-fds = 20000
+mimetype.assign = (".html" => "text/html", ".bin" => "application/octet-stream")
+"""
+
+
+class Load(NamedTuple):
+    """What wrk reports."""
+
+    per_second: float
+    p99: float
+    """s"""
+
+
+class Subject(NamedTuple):
+    port: int
+    process: subprocess.Popen[bytes]
+
+
+def run() -> None:
+    wrk, nginx = need("wrk", "wrk"), need("nginx", "nginx-light")
+    if (os.cpu_count() or 1) < 2:
+        raise Missing("a second CPU")
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        site = make_site(Path(folder))
+        subjects = start_all(stack, Path(folder), site, nginx)
+        print(
+            f"  {subprocess.run([nginx, '-v'], capture_output=True, text=True).stderr.strip()}; wrk for {SECONDS:g} s"
+        )
+        ceiling = small_files(wrk, subjects)
+        others(wrk, subjects, ceiling)
+    memory()
+    the_log()
+
+
+def make_site(folder: Path) -> Path:
+    site = folder / "site"
+    site.mkdir()
+    (site / "small.html").write_bytes(b"x" * 1024)
+    (site / "big.bin").write_bytes(os.urandom(10 << 20))
+    folder.chmod(0o755)
+    return site
+
+
+def start_all(stack: contextlib.ExitStack, folder: Path, site: Path, nginx: str) -> dict[str, Subject]:
+    """Start every server that is there, each on the server's CPU."""
+    python, log = sys.executable, str(folder / "python.log")
+    subjects: dict[str, Subject] = {}
+    commands: dict[str, Callable[[int], list[str]]] = {
+        "netlab": lambda port: [python, "-c", NETLAB, str(site), str(port)],
+        "nginx": lambda port: [nginx, "-p", str(folder), "-c", _config(folder, "nginx", NGINX, site, port)],
+        "http.server": lambda port: [
+            python, "-m", "http.server", str(port), "-b", "127.0.0.1", "-p", "HTTP/1.1", "-d", str(site)
+        ],
+        "aiohttp": lambda port: [python, "-c", AIOHTTP, str(site), str(port), log],
+        "fixed": lambda port: [python, "-c", FIXED, str(site), str(port)],
+    }  # fmt: skip
+    lighttpd = shutil.which("lighttpd")
+    if lighttpd:
+        commands["lighttpd"] = lambda port: [lighttpd, "-D", "-f", _config(folder, "lighttpd", LIGHTTPD, site, port)]
+    for name, argv in commands.items():
+        port = free_port()
+        process = stack.enter_context(started(argv(port), folder / f"{name}.out"))
+        if listening(port, process):
+            subjects[name] = Subject(port, process)
+        else:
+            print(f"  left out: {name} does not start here")
+    return subjects
+
+
+def _config(folder: Path, name: str, text: str, site: Path, port: int) -> str:
+    place = folder / f"{name}.conf"
+    place.write_text(text.format(folder=folder, site=site, port=port))
+    return str(place)
+
+
+@contextlib.contextmanager
+def started(argv: list[str], out: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with open(out, "wb") as sink:
+        process = subprocess.Popen(["taskset", "-c", str(SERVER_CPU), *argv], stdout=sink, stderr=sink)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+def listening(port: int, process: subprocess.Popen[bytes]) -> bool:
+    for _ in range(200):
+        if process.poll() is not None:
+            return False
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return True
+        except OSError:
+            time.sleep(0.05)
+    return False
+
+
+def load(wrk: str, port: int, connections: int, path: str, *fields: str) -> Load:
+    argv = ["taskset", "-c", str(CLIENT_CPU), wrk, "-t1", f"-c{connections}", f"-d{SECONDS:g}s", "--latency"]
+    for each in fields:
+        argv += ["-H", each]
+    said = subprocess.run([*argv, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True).stdout
+    per_second = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    tail = re.search(r"99%\s+([\d.]+)(us|ms|s)", said)
+    if not per_second or not tail:
+        raise RuntimeError(f"wrk said {said}")
+    return Load(float(per_second[1]), float(tail[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1.0}[tail[2]])
+
+
+def rounds(
+    wrk: str, subjects: dict[str, Subject], names: list[str], connections: int, path: str, *fields: str
+) -> dict[str, list[Load]]:
+    results: dict[str, list[Load]] = {name: [] for name in names if name in subjects}
+    for _ in range(ROUNDS):
+        for name in results:
+            results[name].append(load(wrk, subjects[name].port, connections, path, *fields))
+    return results
+
+
+def figures(results: dict[str, list[Load]]) -> dict[str, float]:
+    for name, loads in results.items():
+        tails = spread([each.p99 for each in loads], "ms", 1e3)
+        print(f"    {name:<12}{spread([each.per_second / 1000 for each in loads], 'k/s')}; p99 {tails}")
+    return {name: median(each.per_second for each in loads) for name, loads in results.items()}
+
+
+def small_files(wrk: str, subjects: dict[str, Subject]) -> float:
+    """1 KiB, keep-alive; gives what wrk can do."""
+    ceiling = median(load(wrk, subjects["fixed"].port, 64, "/").per_second for _ in range(ROUNDS))
+    print(f"  a fixed reply: {ceiling / 1000:.4g} k/s")
+    for connections in CONNECTIONS:
+        print(f"  1 KiB, {connections} connections")
+        names = ["netlab", "nginx", "lighttpd"]
+        if connections == 64:
+            names += ["http.server", "aiohttp"]
+        results = rounds(wrk, subjects, names, connections, "/small.html")
+        rate = figures(results)
+        print(verdict(f"netlab/nginx at {connections}", rate["netlab"] / rate["nginx"], 0.6, at_most=False))
+        tail = {name: median(each.p99 for each in loads) for name, loads in results.items()}
+        print(verdict(f"p99 netlab/nginx at {connections}", tail["netlab"] / tail["nginx"], 3.0))
+        if "http.server" in rate:
+            print(verdict("netlab/http.server", rate["netlab"] / rate["http.server"], 25, at_most=False))
+        fastest = max(rate.values())
+        if ceiling < 1.5 * fastest:
+            print(f"    wrk does only {ceiling / fastest:.2f} × the fastest: it holds that one back")
+    return ceiling
+
+
+def others(wrk: str, subjects: dict[str, Subject], ceiling: float) -> None:
+    names = ["netlab", "nginx", "lighttpd"]
+    print("  10 MiB, 16 connections")
+    rate = figures(rounds(wrk, subjects, names, 16, "/big.bin"))
+    print(verdict("10 MiB: netlab/nginx", rate["netlab"] / rate["nginx"], 0.95, at_most=False))
+    print("  404, 64 connections")
+    rate = figures(rounds(wrk, subjects, names, 64, "/nothing.html"))
+    print(verdict("404: netlab/nginx", rate["netlab"] / rate["nginx"], 0.6, at_most=False))
+    print("  304, 64 connections")
+    since = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 60))
+    rate = figures(rounds(wrk, subjects, names, 64, "/small.html", f"If-Modified-Since: {since}"))
+    print(verdict("304: netlab/nginx", rate["netlab"] / rate["nginx"], 0.6, at_most=False))
+
+
+def resident(process: int) -> int:
+    """Bytes that a process has in memory."""
+    with open(f"/proc/{process}/statm", encoding="ascii") as numbers:
+        return int(numbers.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def memory() -> None:
+    """Idle keep-alive connections: bytes each, and how fast somebody new is answered meanwhile."""
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    count = min(IDLE, hard - 500)
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        site, port = make_site(Path(folder)), free_port()
+        argv = [sys.executable, "-c", NETLAB, str(site), str(port)]
+        process = stack.enter_context(started(argv, Path(folder) / "out"))
+        if not listening(port, process):
+            raise RuntimeError("netlab does not start")
+        ask(port)
+        before = resident(process.pid)
+        for _ in range(count):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", port), 30))
+            sock.sendall(b"GET /small.html HTTP/1.1\r\nHost: h\r\n\r\n")
+            while sock.recv(65_536)[-1:] != b"x":
+                pass
+        each = (resident(process.pid) - before) / count
+        slowest = max(ask(port) for _ in range(20))
+        print(f"  {count:,} idle connections")
+        print(verdict("memory of each", each / 1024, 8, unit="KiB"))
+        print(verdict("slowest of 20 new requests", slowest * 1e3, 50, unit="ms"))
+
+
+def ask(port: int) -> float:
+    begin = time.perf_counter()
+    with socket.create_connection(("127.0.0.1", port), 30) as sock:
+        sock.sendall(b"GET /small.html HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        while sock.recv(65_536):
+            pass
+    return time.perf_counter() - begin
+
+
+def the_log() -> None:
+    """A log of many rows: bytes of each, seconds for its table. In a process of its own, whose memory is only this."""
+    program = f"""
+import sys, time, pandas
+from netlab import frames
+from netlab.serve.log import Log, Row
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+frames.from_columns(Log(1).columns(), frames.EXCHANGES)
+before, log = resident(), Log({ROWS})
+for n in range({ROWS}):
+    client, target = f"127.0.0.1:{{n % 28000}}", f"/page/{{n % 5000}}.html"
+    log.add(Row(1_767_225_600_000_000_000 + n, client, "GET", target, "HTTP/1.1", 200, 300, 1500, wait_ms=n * 1e-4, receive_ms=0.25, total_ms=0.5, reused=1, connection=n // 10, request=n % 10,
+        network="live", user_agent="Mozilla/5.0 (X11; Linux x86_64)", framing="length"), b"x" * 300, b"y" * 250)
+each = (resident() - before) / {ROWS}
+start = time.perf_counter()
+frame = frames.from_columns(log.columns(), frames.EXCHANGES)
+print(each, time.perf_counter() - start, len(frame))
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    print(f"  a log of {int(said[2]):,} rows")
+    print(verdict("memory of each", float(said[0]), 400, unit="bytes"))
+    print(verdict("its table", float(said[1]), 1.0, unit="s"))
