@@ -32,7 +32,7 @@ def _entry(row: Mapping[str, Any], base: str) -> dict[str, Any]:
     url = target if "://" in target else base.rstrip("/") + (target if target.startswith("/") else "/")
     request, response = _head(row["request_head"]), _head(row["response_head"])
     head = row["response_head_bytes"]
-    timings = {name: row[column] if row[column] is not None else -1 for name, column in PARTS}
+    timings = {name: -1 if row.get(column) is None else row[column] for name, column in PARTS}
     timings |= {"ssl": -1, "wait": row["wait_ms"] or 0, "receive": row["receive_ms"] or 0}
     if timings["send"] == -1:
         timings["send"] = 0  # HAR wants these three in any case

@@ -27,8 +27,8 @@ from netlab.http import grammar
 from netlab.http.events import Data, EndOfMessage, Event, Field, Request, Response, Target
 from netlab.http.framing import NONE, Framing, framing
 
-SHORT = 128
-"""Lines shorter than this many bytes are remembered: the next request of a client says mostly the same."""
+SHORT, SHORT_HEAD = 128, 1024
+"""Lines, and whole heads, shorter than this many bytes are remembered: the next request says mostly the same."""
 CRLF, HEAD_END = b"\r\n", b"\r\n\r\n"
 TLS_HELLO = 0x16
 """First byte of a TLS handshake record (RFC 8446 section 5.1): somebody speaks https to a plain port."""
@@ -156,7 +156,8 @@ class Reader:
             what = "this looks like TLS, and the port speaks plain HTTP" if buffer[0] == TLS_HELLO else "no start line"
             raise RemoteProtocolError(what, 400, "RFC 9112 2.2")
         end = buffer.find(HEAD_END, max(0, self._searched - len(HEAD_END) + 1))
-        self._check_size(end)
+        if not 0 <= end <= min(self._limits.line, self._limits.head):  # else no limit can be broken
+            self._check_size(end)
         if end < 0:
             self._searched = len(buffer)
             if self._ended and buffer:
@@ -171,9 +172,7 @@ class Reader:
         message = self._parse(head)
         self._framing = framing(message, self._request_method)
         self._left = self._framing.length
-        self._state = {"none": "end", "length": "length", "chunked": "size", "close": "close", "tunnel": "tunnel"}[
-            self._framing.kind
-        ]
+        self._state = _AFTER_HEAD[self._framing.kind]
         return message
 
     def _check_size(self, end: int) -> None:
@@ -291,6 +290,7 @@ class Reader:
         return None
 
 
+_AFTER_HEAD = {"none": "end", "length": "length", "chunked": "size", "close": "close", "tunnel": "tunnel"}
 _STATES = {
     "head": Reader._head,
     "end": Reader._end,
@@ -313,8 +313,12 @@ def _only_crlf(data: bytearray) -> bool:
 
 def request_head(head: bytes) -> Request:
     """Read start line and field lines of a request, and check what every request must have."""
+    return _known_head(head) if len(head) < SHORT_HEAD else _read_head(head)
+
+
+def _read_head(head: bytes) -> Request:
     start, *lines = head.split(CRLF)
-    made = Request(*(_known_start(start) if len(start) < SHORT else request_line(start)), fields=field_lines(lines))
+    made = Request(*request_line(start), fields=tuple(field_lines(lines)))
     _check_host(made)
     return made
 
@@ -412,4 +416,4 @@ def field_line(line: bytes) -> Field:
     raise RemoteProtocolError(f"field line {line[:60]!r}", 400, "RFC 9112 5")
 
 
-_known_start, _known_line = lru_cache(512)(request_line), lru_cache(1024)(field_line)
+_known_head, _known_line = lru_cache(256)(_read_head), lru_cache(1024)(field_line)

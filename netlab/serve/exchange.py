@@ -58,7 +58,7 @@ class Exchange(ABC):
         while True:
             event = None if reader.fresh else reader.next_event()
             if type(event) is Request:
-                self.received += reader.head_bytes
+                self.received = reader.head_bytes
                 self.head_at = connection.now()
                 return event
             data = yield from connection.receive(65_536, later)

@@ -1,11 +1,12 @@
 """Opening what a path means: a folder on disk, and nothing that is not in it.
 
 Open first, then ask the descriptor what was opened: between a look and an opening the file could change. Symbolic links
-may lead anywhere, so where the opened file really lies is checked as well.
+may lead anywhere, so where the opened file really lies is checked as well, unless no link was followed.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from typing import NamedTuple
 INDEXES = ("index.html", "index.htm")
 FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 """Without O_NONBLOCK, opening a fifo would wait until somebody writes into it."""
+NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 DESCRIPTORS = "/proc/self/fd"
 """Where Linux says what a descriptor stands for."""
 
@@ -115,8 +117,13 @@ class Directory:
         return beside
 
     def _open(self, where: str) -> Opened | Folder:
+        # Right in the root, only the name itself can be a link.
+        direct = where.rfind(os.sep) < len(self._below) and not where.endswith(os.pardir)
         try:
-            descriptor = os.open(where, FLAGS)
+            descriptor = self._without_links(where) if direct else -1
+            followed = descriptor < 0
+            if followed:
+                descriptor = os.open(where, FLAGS)
         except (FileNotFoundError, NotADirectoryError, ValueError):
             raise Refusal(404, "") from None
         except PermissionError:
@@ -125,7 +132,7 @@ class Directory:
             raise Refusal(404, error.strerror or "") from None
         try:
             found = os.fstat(descriptor)
-            if not self._follow and not self._inside(where, descriptor):
+            if followed and not self._follow and not self._inside(where, descriptor):
                 raise Refusal(404, "")
             if stat.S_ISDIR(found.st_mode):
                 os.close(descriptor)
@@ -137,6 +144,15 @@ class Directory:
             raise
         name = where[where.rfind(os.sep) + 1 :]
         return Opened(descriptor, name, found.st_size, found.st_mtime_ns, found.st_ino, where)
+
+    def _without_links(self, where: str) -> int:
+        """Open a file if its name is no link; -1: it is one, or the system cannot say."""
+        try:
+            return os.open(where, FLAGS | NOFOLLOW) if NOFOLLOW else -1
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return -1
+            raise
 
     def _closed(self, where: str) -> Folder:
         """What may not be read: a folder can still have an index that may (Windows opens no folder at all)."""

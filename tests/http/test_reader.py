@@ -38,7 +38,7 @@ def test_a_request_keeps_its_fields_in_order_and_doubled():
     request, end = read(GET)
     assert isinstance(request, Request) and end == EndOfMessage()
     assert (request.method, request.target, request.version) == (b"GET", b"/a?b=c", (1, 1))
-    assert request.fields == [(b"Host", b"www.example"), (b"X", b"one"), (b"x", b"two")]
+    assert request.fields == ((b"Host", b"www.example"), (b"X", b"one"), (b"x", b"two"))
     assert request.all(b"x") == [b"one", b"two"] and request.get(b"host") == b"www.example"
 
 

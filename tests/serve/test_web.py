@@ -17,48 +17,9 @@ from netlab import frames
 from netlab.errors import AddressInUse, UsageError
 from netlab.http.dates import read_date, write_date
 from netlab.http.media import media_type
+from tests.support.asking import ask, get
 
 pytestmark = pytest.mark.network
-
-
-@pytest.fixture
-def site(tmp_path):
-    (tmp_path / "index.html").write_text("<h1>Hello</h1>")
-    (tmp_path / "big.bin").write_bytes(bytes(range(256)) * 12_000)
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "a <b>.txt").write_text("x")
-    (tmp_path / ".secret").write_text("hidden")
-    (tmp_path.parent / "outside.txt").write_text("outside")
-    (tmp_path / "link.txt").symlink_to(tmp_path.parent / "outside.txt")
-    return tmp_path
-
-
-@pytest.fixture
-def server(site):
-    with netlab.WebServer(site, port=0) as server:
-        yield server
-
-
-def ask(server, data, end=True):
-    """Send bytes, give everything that comes back until the server closes."""
-    with socket.create_connection((server.host, server.port), timeout=10) as sock:
-        sock.sendall(data)
-        if end:
-            sock.shutdown(socket.SHUT_WR)
-        back = b""
-        while piece := sock.recv(65_536):
-            back += piece
-        return back
-
-
-def get(server, path, method="GET", **fields):
-    connection = http.client.HTTPConnection(server.host, server.port, timeout=10)
-    try:
-        connection.request(method, path, headers=fields)
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read()
-    finally:
-        connection.close()
 
 
 def test_an_index_a_file_and_nothing(server, site):
