@@ -16,7 +16,7 @@ import time
 import warnings
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 LOG_ROWS = 10_000
 """The latest rows are kept; the counters count all."""
+STATUS = WebRow._fields.index("status")
+"""Where the status is in a row of either server."""
 BACKLOG = 1024
 """Connections that the kernel completes before they are accepted."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -106,12 +108,12 @@ class Server:
         """How many connections are open now."""
         return self._loop.open_connections
 
-    def _add_row(self, row: Row, request_head: bytes, response_head: bytes) -> None:
+    def _add_row(self, row: Sequence[Any], request_head: bytes, response_head: bytes) -> None:
         with self._lock:
             self._log.add(row, request_head, response_head)
-            self.statuses[max(row.status, 0)] += 1
+            self.statuses[max(row[STATUS], 0)] += 1
         if self._on_row is not None:
-            self._on_row(as_dict(row))
+            self._on_row(as_dict(row, self.row))
 
     @property
     def log(self) -> DataFrame:

@@ -69,6 +69,8 @@ class Reader:
     ) -> None:
         self._role, self._limits = role, limits or Limits()
         self._buffer = bytearray()
+        self._harmless = min(self._limits.line, self._limits.head)
+        """Bytes that break no limit, whatever they are."""
         self._searched = 0
         self._ended = False
         self._state = "head"
@@ -77,8 +79,8 @@ class Reader:
         self._extensions = 0
         self._request_method = b""
         self._fault: RemoteProtocolError | None = None
-        self._parse: Callable[[bytes], Request | Response] = parse or (
-            request_head if role == "server" else response_head
+        self._parse: Callable[[bytes], tuple[Request | Response, Framing]] = (
+            (_own(parse) if parse else _request) if role == "server" else self._response
         )
         self.head_bytes = 0
         """Of the current message."""
@@ -148,15 +150,15 @@ class Reader:
 
     def _head(self) -> Event | None:
         buffer = self._buffer
-        if self._role == "server":
-            while buffer[:2] == CRLF:  # RFC 9112 section 2.2: at least one empty line is to be ignored
+        if self._role == "server" and buffer.startswith(CRLF):
+            while buffer.startswith(CRLF):  # RFC 9112 section 2.2: at least one empty line is to be ignored
                 del buffer[:2]
                 self._searched = 0
         if buffer and buffer[0] <= 0x20 and buffer[:1] != b"\r":
             what = "this looks like TLS, and the port speaks plain HTTP" if buffer[0] == TLS_HELLO else "no start line"
             raise RemoteProtocolError(what, 400, "RFC 9112 2.2")
-        end = buffer.find(HEAD_END, max(0, self._searched - len(HEAD_END) + 1))
-        if not 0 <= end <= min(self._limits.line, self._limits.head):  # else no limit can be broken
+        end = buffer.find(HEAD_END, max(0, self._searched - 3))
+        if not 0 <= end <= self._harmless:
             self._check_size(end)
         if end < 0:
             self._searched = len(buffer)
@@ -164,16 +166,19 @@ class Reader:
                 raise RemoteProtocolError("the connection ended inside a head", 400, "RFC 9112 8")
             return None
         head = bytes(buffer[:end])
-        del buffer[: end + len(HEAD_END)]
-        self.head_bytes = end + len(HEAD_END)
+        del buffer[: end + 4]
+        self.head_bytes = end + 4
         self.head = head
         if head.count(CRLF) > self._limits.fields:
             raise RemoteProtocolError(f"more than {self._limits.fields} fields", 431, "RFC 6585 5")
-        message = self._parse(head)
-        self._framing = framing(message, self._request_method)
+        message, self._framing = self._parse(head)
         self._left = self._framing.length
         self._state = _AFTER_HEAD[self._framing.kind]
         return message
+
+    def _response(self, head: bytes) -> tuple[Response, Framing]:
+        message = response_head(head)
+        return message, framing(message, self._request_method)
 
     def _check_size(self, end: int) -> None:
         limits, buffer = self._limits, self._buffer
@@ -284,12 +289,13 @@ class Reader:
 
     def _end(self, trailers: Sequence[Field] = ()) -> EndOfMessage:
         self._state = "done"
-        return EndOfMessage(tuple(trailers))
+        return EndOfMessage(tuple(trailers)) if trailers else _END
 
     def _pause(self) -> Event | None:
         return None
 
 
+_END = EndOfMessage()
 _AFTER_HEAD = {"none": "end", "length": "length", "chunked": "size", "close": "close", "tunnel": "tunnel"}
 _STATES = {
     "head": Reader._head,
@@ -313,14 +319,27 @@ def _only_crlf(data: bytearray) -> bool:
 
 def request_head(head: bytes) -> Request:
     """Read start line and field lines of a request, and check what every request must have."""
-    return _known_head(head) if len(head) < SHORT_HEAD else _read_head(head)
-
-
-def _read_head(head: bytes) -> Request:
     start, *lines = head.split(CRLF)
     made = Request(*request_line(start), fields=tuple(field_lines(lines)))
     _check_host(made)
     return made
+
+
+def _request(head: bytes) -> tuple[Request, Framing]:
+    return _known_request(head) if len(head) < SHORT_HEAD else _framed_request(head)
+
+
+def _framed_request(head: bytes) -> tuple[Request, Framing]:
+    message = request_head(head)
+    return message, framing(message)
+
+
+def _own(parse: Callable[[bytes], Request]) -> Callable[[bytes], tuple[Request, Framing]]:
+    def framed(head: bytes) -> tuple[Request, Framing]:
+        message = parse(head)
+        return message, framing(message)
+
+    return framed
 
 
 def response_head(head: bytes) -> Response:
@@ -416,4 +435,4 @@ def field_line(line: bytes) -> Field:
     raise RemoteProtocolError(f"field line {line[:60]!r}", 400, "RFC 9112 5")
 
 
-_known_head, _known_line = lru_cache(256)(_read_head), lru_cache(1024)(field_line)
+_known_request, _known_line = lru_cache(256)(_framed_request), lru_cache(1024)(field_line)

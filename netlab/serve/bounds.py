@@ -7,7 +7,7 @@ seconds would keep it from ever passing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from netlab.errors import UsageError
@@ -43,13 +43,22 @@ class Bounds:
     per_client: int = 0
     """Connections at once from one address; 0: 64 for other machines, any number for this one. More are 503."""
 
+    head_ns: int = field(init=False, repr=False)
+    """`head_time` in ns, and so on."""
+    idle_ns: int = field(init=False, repr=False)
+    write_ns: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("head", "idle", "write"):
+            object.__setattr__(self, f"{name}_ns", int(getattr(self, f"{name}_time") * 1e9))
+
     @property
     def of_heads(self) -> Limits:
         """The part of them that the reader keeps."""
         return Limits(self.line, self.head, self.fields, self.chunk_line)
 
 
-NAMES = tuple(field.name for field in fields(Bounds))
+NAMES = tuple(each.name for each in fields(Bounds) if each.init)
 
 
 def bounds(given: Mapping[str, Any] | None) -> Bounds:

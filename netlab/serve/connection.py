@@ -44,6 +44,10 @@ class Receive(NamedTuple):
     """Nothing is expected to be there yet, so a driver may wait first and look then."""
 
 
+LATER = Receive(65_536, None, True)
+"""What a server waits for between two requests."""
+
+
 class Send(NamedTuple):
     """Send all of these bytes. ``more``: others follow at once."""
 
@@ -96,11 +100,12 @@ class Connection:
     """One accepted connection."""
 
     __slots__ = (
-        "_driver", "client", "deadline", "full", "idle", "number", "server", "stopping", "write_patience",
+        "client", "deadline", "full", "idle", "now", "number", "server", "stopping", "write_patience",
     )  # fmt: skip
 
     def __init__(self, driver: Driver, number: int, client: str, server: str) -> None:
-        self._driver = driver
+        self.now = driver.now
+        """Monotonic ns."""
         self.number = number
         """1, 2, 3 … in the order of arrival."""
         self.client, self.server = client, server
@@ -115,15 +120,12 @@ class Connection:
         self.full = False
         """There are too many connections: this one shall be told so, and end."""
 
-    def now(self) -> int:
-        return self._driver.now()
-
     def within(self, seconds: float) -> None:
         """Set the deadline so many seconds from now."""
-        self.deadline = self._driver.now() + int(seconds * SECOND)
+        self.deadline = self.now() + int(seconds * SECOND)
 
-    def receive(self, limit: int = 65_536, later: bool = False) -> Generator[Wanted, Any, bytes]:
-        data: bytes = yield Receive(limit, None, later)
+    def receive(self, limit: int = 65_536) -> Generator[Wanted, Any, bytes]:
+        data: bytes = yield Receive(limit)
         return data
 
     def send(self, data: bytes, more: bool = False) -> Generator[Wanted, Any, None]:

@@ -14,10 +14,12 @@ from netlab.http.pages import PAGE_FIELDS, error_page
 from netlab.http.reader import Reader
 from netlab.http.writer import response_head
 from netlab.serve.bounds import Bounds
-from netlab.serve.connection import SECOND, Connection, Gone, Handler, Late, Wanted
+from netlab.serve.connection import LATER, SECOND, Connection, Gone, Handler, Late, Receive, Wanted
 
 RETRY_AFTER = 1
 """s after which somebody who found the server full may come again."""
+
+EAGER = Receive(65_536)
 
 Steps = Generator[Wanted, Any, Any]
 AddRow = Callable[[Any, bytes, bytes], None]
@@ -42,7 +44,10 @@ class Exchange(ABC):
         self.connection, self.reader, self.number, self._wall = connection, reader, number, wall
         self.bounds = bounds
         self.request: Request | None = None
-        self.started, self.started_at = connection.now(), wall()
+        self.started = self.started_at = 0
+        """When its first byte came: on the connection's clock, and wall-clock ns."""
+        if not connection.idle:
+            self.started, self.started_at = connection.now(), wall()
         self.head_at = 0
         """When the head was complete."""
         self.received = self.sent = 0
@@ -54,26 +59,26 @@ class Exchange(ABC):
     def read_head(self) -> Generator[Wanted, Any, Request | None]:
         """Read a request's head; None: the client has closed between two requests."""
         connection, reader = self.connection, self.reader
-        later = self.number > 1
-        while True:
-            event = None if reader.fresh else reader.next_event()
-            if type(event) is Request:
-                self.received = reader.head_bytes
-                self.head_at = connection.now()
-                return event
-            data = yield from connection.receive(65_536, later)
+        event = None if reader.fresh else reader.next_event()
+        wanted = LATER if self.number > 1 else EAGER
+        while type(event) is not Request:
+            data = yield wanted
             if not data:
                 if not reader.fresh:
                     reader.feed(b"")
                     reader.next_event()
                 return None
-            later = False
             if connection.idle:
                 connection.idle = False
-                connection.within(self.bounds.head_time)
                 self.started, self.started_at = connection.now(), self._wall()
-            self.received = max(self.received, 1)
+                connection.deadline = self.started + self.bounds.head_ns
+            self.received = self.received or 1
+            wanted = EAGER
             reader.feed(data)
+            event = reader.next_event()
+        self.received = reader.head_bytes
+        self.head_at = connection.now()
+        return event
 
     def expects_more(self) -> bool:
         """Whether the client waits for a word before it sends the rest (RFC 9110 section 10.1.1)."""
@@ -115,11 +120,11 @@ class Exchange(ABC):
 def exchanges(connection: Connection, bounds: Bounds, begin: Begin, parse_head: ParseHead | None = None) -> Handler:
     """Serve one connection: exchange after exchange, as long as both sides want it to last."""
     reader, number = Reader("server", bounds.of_heads, parse_head), 0
-    connection.write_patience = int(bounds.write_time * SECOND)
+    connection.write_patience = bounds.write_ns
     try:
         while True:
             connection.idle = number > 0 and reader.fresh
-            connection.within(bounds.idle_time if connection.idle else bounds.head_time)
+            connection.deadline = connection.now() + (bounds.idle_ns if connection.idle else bounds.head_ns)
             number += 1
             if not (yield from begin(reader, number).run()):
                 return
@@ -166,6 +171,8 @@ def linger(connection: Connection, bounds: Bounds) -> Steps:
 
 def keeps(request: Request) -> bool:
     """Whether the client wants the connection to last (RFC 9112 section 9.3)."""
+    if b"connection" not in request.index:
+        return request.version >= (1, 1)
     options = grammar.tokens(request.all(b"connection"))
     return b"close" not in options and (request.version >= (1, 1) or b"keep-alive" in options)
 

@@ -104,15 +104,15 @@ class Log:
 
     def __init__(self, rows: int, kind: type[Row], network: str = "live") -> None:
         self._most, self._kind, self._network = rows, kind, network
-        self._waiting: list[Row] = []
+        self._waiting: list[Sequence[Any]] = []
         self._columns: list[Any] = [_column(each) for each in get_type_hints(kind).values()]
         self._heads: deque[tuple[bytes, bytes]] = deque(maxlen=min(rows, HEADS))
 
     def __len__(self) -> int:
         return min(len(self._columns[0]) + len(self._waiting), self._most)
 
-    def add(self, row: Row, request_head: bytes = b"", response_head: bytes = b"") -> None:
-        """Append a row; the oldest one goes when there is no room."""
+    def add(self, row: Sequence[Any], request_head: bytes = b"", response_head: bytes = b"") -> None:
+        """Append a row, a tuple in the order of its kind; the oldest one goes when there is no room."""
         self._waiting.append(row)
         self._heads.append((request_head, response_head))
         if len(self._waiting) >= BATCH:
@@ -159,9 +159,9 @@ class Log:
         return {**row, "request_head": heads[0], "response_head": heads[1]}
 
 
-def as_dict(row: Row, network: str = "live") -> dict[str, Any]:
+def as_dict(row: Sequence[Any], kind: type[Row], network: str = "live") -> dict[str, Any]:
     """One row by name, with everything that can be computed; a value that does not exist is None."""
-    columns = _completed({name: [value] for name, value in zip(row._fields, row, strict=True)}, network)
+    columns = _completed({name: [value] for name, value in zip(kind._fields, row, strict=True)}, network)
     return _plain(columns, [column[0] for column in columns.values()])
 
 

@@ -30,6 +30,7 @@ from collections.abc import Callable
 from typing import Any
 
 from netlab.serve.connection import (
+    LATER,
     Connection,
     Dial,
     DialFailed,
@@ -71,8 +72,8 @@ class Peer:
     """A connection, its socket, its handler, and what the handler waits for."""
 
     __slots__ = (
-        "address", "connection", "dialing", "done", "handler", "heap_at", "opened", "registered", "secure", "shaking",
-        "socket", "wanted",
+        "address", "closed", "connection", "dialing", "done", "events", "handler", "heap_at", "opened", "secure",
+        "shaking", "socket", "wanted", "watched",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, address: str, connection: Connection, handler: Handler) -> None:
@@ -81,8 +82,10 @@ class Peer:
         """TLS; and its handshake is not over."""
         self.wanted: Wanted | None = None
         self.done = 0
-        self.registered: tuple[socket.socket, int] | None = None
+        self.watched: socket.socket | None = None
         """The one socket that the selector watches for this connection, and for what."""
+        self.events = 0
+        self.closed = False
         self.opened: set[socket.socket] = set()
         """What its handler dialled."""
         self.dialing: Dialing | None = None
@@ -114,7 +117,8 @@ class Loop:
         self._resume_at: int | None = None
         self._peers: dict[Peer, None] = {}
         """The open connections, the oldest first."""
-        self._ready: deque[tuple[Peer, Any]] = deque()
+        self._ready: list[Peer] = []
+        """They have had their turn, and could go on at once."""
         self._heap: list[tuple[int, int, Peer]] = []
         self._count = 0
         self._settling: deque[threading.Event] = deque()
@@ -123,8 +127,7 @@ class Loop:
         self.on_fault: Callable[[Connection, Exception], None] = _ignore
         """Told of an exception that a handler let out; its connection is closed already."""
 
-    def now(self) -> int:
-        return time.monotonic_ns()
+    now = staticmethod(time.monotonic_ns)
 
     @property
     def open_connections(self) -> int:
@@ -161,19 +164,20 @@ class Loop:
         try:
             self._accept_again()
             while self._stop_at is None or (self._peers and self.now() < self._stop_at):
-                for key, _ in self._selector.select(self._patience()):
-                    if key.data is None:
+                ready, self._ready = self._ready, []
+                for key, _ in self._selector.select(self._patience(bool(ready))):
+                    peer = key.data
+                    if type(peer) is Peer:
+                        self._step(peer)
+                    elif peer is None:
                         self._drain_wake()
-                    elif isinstance(key.data, Peer):
-                        self._ready.append((key.data, None))
                     else:
-                        self._accept(key.fileobj, key.data)  # type: ignore[arg-type]
+                        self._accept(key.fileobj, peer)  # type: ignore[arg-type]
+                for peer in ready:
+                    self._step(peer)
                 self._expire()
                 while self._resolved:
-                    self._ready.append((self._resolved.popleft(), None))
-                for _ in range(len(self._ready)):
-                    peer, answer = self._ready.popleft()
-                    self._step(peer, answer)
+                    self._step(self._resolved.popleft())
                 while self._settling:
                     self._settling.popleft().set()
                 if self._grace is not None and self._stop_at is None:
@@ -181,8 +185,8 @@ class Loop:
         finally:
             self._close_all()
 
-    def _patience(self) -> float | None:
-        if self._ready:
+    def _patience(self, ready: bool) -> float | None:
+        if ready:
             return 0.0
         times = [self._heap[0][0]] if self._heap else []
         times += [at for at in (self._resume_at, self._stop_at) if at is not None]
@@ -258,7 +262,7 @@ class Loop:
         self._from[client] += 1
         if peer.secure:
             connection.within(HANDSHAKE_TIME)
-        self._step(peer, None, begin=True)
+        self._step(peer)
 
     def _is_full(self, client: str) -> bool:
         """Whether a new connection is one too many, even after the oldest idle one has been closed for it."""
@@ -274,32 +278,32 @@ class Loop:
 
     # -- one connection ---------------------------------------------------------------------------------------------
 
-    def _step(self, peer: Peer, answer: Any, begin: bool = False) -> None:
+    def _step(self, peer: Peer) -> None:
         """Go on with a connection until it has to wait, or has had its turn."""
-        if peer not in self._peers:
+        if peer.closed:
             return
+        wanted = peer.wanted
         try:
-            if begin or peer.wanted is None:
-                peer.wanted, peer.done = peer.handler.send(answer), 0
+            if wanted is None:
+                wanted = peer.wanted = peer.handler.send(None)
             for _ in range(TURN):
                 try:
-                    result = self._try(peer)
+                    result = self._try(peer, wanted)
                 except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as block:
                     self._wait(peer, *self._watched(peer, block))
                     return
                 if result is None:
                     self._progress(peer)
                     continue  # a part of it is done
-                wanted = peer.wanted = peer.handler.send(result)
                 peer.done = 0
-                if type(wanted) is Receive:
-                    if wanted.later and not peer.secure:
-                        self._wait(peer, wanted.stream or peer.socket, READ)
-                        return
-                elif type(wanted) is Turn:
+                wanted = peer.wanted = peer.handler.send(result)
+                if wanted is LATER and not peer.secure:
+                    self._wait(peer, peer.socket, READ)
+                    return
+                if type(wanted) is Turn:
                     break
-            self._wait(peer, None, 0)
-            self._ready.append((peer, None))
+            self._keep_deadline(peer)
+            self._ready.append(peer)
         except StopIteration:
             self._close(peer)
         except DialFailed as failure:
@@ -310,32 +314,34 @@ class Loop:
             self._close(peer)
             self.on_fault(peer.connection, fault)
 
-    def _try(self, peer: Peer) -> Any:
+    def _try(self, peer: Peer, wanted: Any) -> Any:
         """Do what the handler waits for: its answer, or None when there is more to do. Raises BlockingIOError."""
         if peer.shaking:
             peer.socket.do_handshake()  # type: ignore[attr-defined]
             peer.shaking = False
-        wanted = peer.wanted
-        if type(wanted) is Receive:
+        kind = type(wanted)
+        if kind is Receive:
             return (wanted.stream or peer.socket).recv(wanted.limit)
-        sock = getattr(wanted, "stream", None) or peer.socket
-        if type(wanted) is Send:
+        if kind is Send:
+            data = wanted.data
+            if peer.done:
+                data = memoryview(data)[peer.done :]
             flags = MORE if wanted.more and not peer.secure else 0
-            peer.done += sock.send(memoryview(wanted.data)[peer.done :] if peer.done else wanted.data, flags)
+            peer.done += (wanted.stream or peer.socket).send(data, flags)
             return True if peer.done >= len(wanted.data) else None
-        if isinstance(wanted, SendFile):
+        if kind is SendFile:
             return self._send_slice(peer, wanted)
-        if isinstance(wanted, Dial):
+        if kind is Dial:
             return self._dial(peer, wanted)
-        if isinstance(wanted, HangUp):
+        if kind is HangUp:
             self._forget(peer, wanted.stream)
             return True
-        if isinstance(wanted, Turn):
+        if kind is Turn:
             return True
-        assert isinstance(wanted, HalfClose)
-        if peer.secure and sock is peer.socket:
+        assert kind is HalfClose
+        if peer.secure and wanted.stream is None:
             return self._say_goodbye(peer)
-        sock.shutdown(socket.SHUT_WR)
+        (wanted.stream or peer.socket).shutdown(socket.SHUT_WR)
         return True
 
     def _say_goodbye(self, peer: Peer) -> bool:
@@ -379,9 +385,8 @@ class Loop:
         return sock, READ if isinstance(peer.wanted, Receive) else WRITE
 
     def _forget(self, peer: Peer, stream: socket.socket) -> None:
-        if peer.registered and peer.registered[0] is stream:
-            self._selector.unregister(stream)
-            peer.registered = None
+        if peer.watched is stream:
+            self._unwatch(peer)
         peer.opened.discard(stream)
         stream.close()
 
@@ -399,26 +404,28 @@ class Loop:
         return peer.done if sent == 0 or peer.done >= wanted.length else None
 
     def _wait(self, peer: Peer, sock: socket.socket | None, events: int) -> None:
-        """Watch this socket for this, and nothing else of the connection; keep its deadline."""
-        wanted = (sock, events) if sock is not None else None
-        if wanted is not None and wanted != peer.registered:
-            if peer.registered and peer.registered[0] is sock:
-                self._selector.modify(wanted[0], events, peer)
+        """Watch this socket for this, and nothing else of the connection; None: no socket, a side thread will tell."""
+        if sock is not peer.watched or events != peer.events:
+            if sock is None:
+                self._unwatch(peer)
+            elif sock is peer.watched:
+                self._selector.modify(sock, events, peer)
             else:
                 self._unwatch(peer)
-                self._selector.register(wanted[0], events, peer)
-            peer.registered = wanted
-        elif wanted is None and isinstance(peer.wanted, Dial):
-            self._unwatch(peer)
+                self._selector.register(sock, events, peer)
+            peer.watched, peer.events = sock, events
+        self._keep_deadline(peer)
+
+    def _keep_deadline(self, peer: Peer) -> None:
         deadline = peer.connection.deadline
         if deadline is not None and (peer.heap_at is None or deadline < peer.heap_at):
             peer.heap_at = deadline
             heapq.heappush(self._heap, (deadline, id(peer), peer))
 
     def _unwatch(self, peer: Peer) -> None:
-        if peer.registered:
-            self._selector.unregister(peer.registered[0])
-            peer.registered = None
+        if peer.watched:
+            self._selector.unregister(peer.watched)
+            peer.watched, peer.events = None, 0
 
     def _expire(self) -> None:
         now = self.now()
@@ -426,7 +433,7 @@ class Loop:
             self._accept_again()
         while self._heap and self._heap[0][0] <= now:
             at, _, peer = heapq.heappop(self._heap)
-            if peer not in self._peers or at != peer.heap_at:
+            if peer.closed or at != peer.heap_at:
                 continue
             peer.heap_at = None
             deadline = peer.connection.deadline
@@ -436,10 +443,10 @@ class Loop:
                 peer.connection.deadline = None
                 self._throw(peer, Late())
             else:
-                self._wait(peer, None, 0)
+                self._keep_deadline(peer)
 
     def _throw(self, peer: Peer, error: Exception) -> None:
-        if peer not in self._peers:
+        if peer.closed:
             return
         self._end_dialing(peer)
         try:
@@ -450,8 +457,8 @@ class Loop:
             self._close(peer)
             self.on_fault(peer.connection, fault)
         else:
-            self._ready.append((peer, None))
-            self._wait(peer, None, 0)
+            self._ready.append(peer)
+            self._keep_deadline(peer)
 
     def _end_dialing(self, peer: Peer) -> None:
         if peer.dialing is not None:
@@ -460,8 +467,10 @@ class Loop:
             peer.dialing = None
 
     def _close(self, peer: Peer) -> None:
-        if self._peers.pop(peer, peer) is peer:
-            return  # it is closed already
+        if peer.closed:
+            return
+        peer.closed = True
+        del self._peers[peer]
         self._from[peer.address] -= 1
         if not self._from[peer.address]:
             del self._from[peer.address]

@@ -13,8 +13,9 @@ import traceback
 import zlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import nan
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from netlab.errors import RemoteProtocolError
 from netlab.http import conditional, grammar, ranges
@@ -26,11 +27,12 @@ from netlab.http.pages import PAGE_FIELDS, SORTS, error_page, listing_json, list
 from netlab.http.paths import Path, map_path
 from netlab.http.ranges import Part
 from netlab.http.reader import Reader
-from netlab.http.writer import chunk, last_chunk, response_head
+from netlab.http.writer import chunk, head_of_groups, last_chunk
 from netlab.serve.bounds import Bounds
-from netlab.serve.connection import SECOND, Connection, Gone, Handler, Late, Send, Wanted
+from netlab.serve.connection import SECOND, Connection, Gone, Handler, Late, Send, SendFile, Turn, Wanted
 from netlab.serve.exchange import (
     AddRow,
+    Asked,
     Exchange,
     ParseHead,
     Steps,
@@ -41,7 +43,7 @@ from netlab.serve.exchange import (
     turn_away,
 )
 from netlab.serve.files import Directory, Entry, Folder, Opened, Refusal
-from netlab.serve.log import NONE, WebRow
+from netlab.serve.log import NONE
 
 SMALL = 64 * 1024
 """A file up to this size leaves in one piece with its head: one system call, one segment."""
@@ -62,6 +64,12 @@ SIDECARS = ((b"br", ".br"), (b"gzip", ".gz"))
 """Content codings, and the endings of files that hold them; the first is liked best."""
 HASHES = 1_000
 """Hashes of files that are remembered."""
+CONDITIONAL = frozenset(
+    (b"range", b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range")
+)
+"""A request with none of these gets the file as it is."""
+LAST = "the last answer of this connection"
+NOTHING_ASKED = Asked()
 CORS_HEADERS = b"Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range, Content-Type"
 CORS_EXPOSED = b"Accept-Ranges, Content-Encoding, Content-Length, Content-Range, ETag, Last-Modified"
 
@@ -92,6 +100,18 @@ class Site:
     def __post_init__(self) -> None:
         self.own_names = frozenset(name.lower() for name, _ in self.own_fields)
 
+    def with_own(self, fields: Sequence[Field]) -> tuple[Field, ...]:
+        """Add what the owner of the server wants in every answer."""
+        added = list(fields)
+        if self.cors:
+            added.append((b"Access-Control-Allow-Origin", self.cors))
+            added.append((b"Access-Control-Expose-Headers", CORS_EXPOSED))
+            if self.cors != b"*":
+                added.append((b"Vary", b"Origin"))
+        if b"server" in self.own_names or b"date" in self.own_names:
+            added.insert(0, SERVER)
+        return (*(each for each in added if each[0].lower() not in self.own_names), *self.own_fields)
+
 
 class Piece(NamedTuple):
     """A part of a file, and what stands before it."""
@@ -106,7 +126,7 @@ class Answer:
     """A response as decided, before it is sent."""
 
     status: int
-    fields: list[Field]
+    fields: Sequence[Field]
     content: bytes = b""
     file: Opened | None = None
     parts: Sequence[Piece] = ()
@@ -177,19 +197,23 @@ class _Exchange(Exchange):
     def _respond(self, answer: Answer) -> Steps:
         """Send the answer, and see to what is left of the request."""
         connection, request = self.connection, self.request
-        keep = not answer.close and request is not None and keeps(request) and not connection.stopping
-        if keep and self.expects_more():
-            keep = False  # it may now send its content, or not: nobody can tell what the next bytes are
+        keep = request is not None and not answer.close and keeps(request) and not connection.stopping
+        if answer.deflated and request is not None and request.version < (1, 1):
+            keep = False  # the end of the connection is the end of the answer
         self.answered = connection.now()
         try:
-            if keep:
-                try:
-                    keep = yield from self.drop_content()
-                except (RemoteProtocolError, Late):
-                    keep = False
-            self.answered = connection.now()
-            connection.within(self.bounds.write_time)
-            yield from self._send(answer, keep)
+            if keep and self.reader.framing.kind == "none":
+                self.reader.next_event()
+            elif keep:
+                keep = yield from self._drop()
+                self.answered = connection.now()
+            connection.deadline = self.answered + self.bounds.write_ns
+            whole = self._whole(answer, keep)
+            if whole is not None:
+                yield Send(whole)
+                self.sent = len(whole)
+            else:
+                yield from self._send_pieces(answer)
         except (Late, Gone) as gone:
             late = isinstance(gone, Late)
             why = "the client took nothing of it for too long" if late else str(gone) or "the client went away"
@@ -203,6 +227,15 @@ class _Exchange(Exchange):
             yield from linger(connection, self.bounds)
         self.reader.next_message()
         return keep
+
+    def _drop(self) -> Generator[Wanted, Any, bool]:
+        """Read what is left of the request, if it is sure to come; gives whether the connection can go on."""
+        if self.expects_more():
+            return False  # it may now send its content, or not: nobody can tell what the next bytes are
+        try:
+            return (yield from self.drop_content())
+        except (RemoteProtocolError, Late):
+            return False
 
     # -- what to answer ---------------------------------------------------------------------------------------------
 
@@ -263,43 +296,25 @@ class _Exchange(Exchange):
 
     def _file(self, request: Request, found: Opened, hashed: bytes) -> Answer:
         """Decide what of a file to send; `found` is closed with the answer, or here."""
-        kind, fields, coding, deflated = media_type(found.name), [NO_CACHE], b"", False
-        if kind in COMPRESSIBLE:
-            fields.append(VARY)
-            accepted = request.all(b"accept-encoding")
-            if accepted:
-                found, coding, deflated = self._coded(found, accepted)
-        answer = Answer(200, fields, file=found)
-        seconds = found.modified_ns // SECOND
-        tag = _tag(found, hashed, b"-" + coding if coding else b"")
-        if tag:
-            fields.append((b"ETag", tag))
-        now = self.site.wall() // SECOND
-        known = conditional.evaluate(request, tag, seconds, now) if len(request.fields) > 1 else 0
-        if known:
-            os.close(found.descriptor)
-            if known == 412:
-                answer = _refused(412, "the file is not what the request takes it for", "RFC 9110 13", close=False)
-                answer.condition = "failed"
-                return answer
-            if not tag:
-                fields.append((b"Last-Modified", write_date(seconds)))
-            return Answer(304, fields, condition="not modified")
-        fields += [(b"Last-Modified", write_date(seconds)), (b"Content-Type", kind), NOSNIFF]
-        if coding:
-            fields.append((b"Content-Encoding", coding))
-        if deflated:
-            answer.deflated = True
-            return answer
-        fields.append(RANGES_WELCOME)
-        wanted = request.all(b"range") if request.method == b"GET" else ()
-        parts = None
-        if wanted and conditional.range_holds(request, tag, seconds if tag else None, now):
-            parts = ranges.select(wanted, found.size)
-        if parts is None:
-            answer.parts = (Piece(b"", 0, found.size),)
-            return answer
-        return _in_parts(answer, found, parts, kind)
+        kind, coding, deflated = media_type(found.name), b"", False
+        if kind in COMPRESSIBLE and b"accept-encoding" in request.index:
+            found, coding, deflated = self._coded(found, request.all(b"accept-encoding"))
+        tag, fields = _of_file(kind, coding, deflated, found.modified_ns, found.size, found.inode, hashed)
+        answer = Answer(200, fields, file=found, deflated=deflated)
+        if not CONDITIONAL.isdisjoint(request.index):
+            seconds, now = found.modified_ns // SECOND, self.site.wall() // SECOND
+            known = conditional.evaluate(request, tag, seconds, now)
+            if known:
+                os.close(found.descriptor)
+                return _known_already(known, tag, fields)
+            if request.method == b"GET" and not deflated:
+                parts = None
+                if conditional.range_holds(request, tag, seconds if tag else None, now):
+                    parts = ranges.select(request.all(b"range"), found.size)
+                if parts is not None:
+                    return _in_parts(answer, found, parts, kind)
+        answer.parts = (Piece(b"", 0, found.size),)
+        return answer
 
     def _coded(self, found: Opened, accepted: Sequence[bytes]) -> tuple[Opened, bytes, bool]:
         """Choose among the file, its compressed copies, and compressing it now: what to send, its coding, and
@@ -344,59 +359,59 @@ class _Exchange(Exchange):
 
     # -- sending ----------------------------------------------------------------------------------------------------
 
-    def _send(self, answer: Answer, keep: bool) -> Steps:
-        request = self.request
-        chunked = answer.deflated and request is not None and request.version >= (1, 1)
-        if answer.deflated and not chunked:
-            keep = False
-        self.head = head = response_head(answer.status, self._fields(answer, keep, chunked))
+    def _whole(self, answer: Answer, keep: bool) -> bytes | None:
+        """Give the whole answer, if it is small enough to leave at once; its head is in `head` in any case."""
+        request, file = self.request, answer.file
+        self.head = head = self._head(answer, keep)
         self.sent = len(head)
         if (request is not None and request.method == b"HEAD") or answer.status in (204, 304):
-            yield Send(head)
-            return
-        if not answer.file:
-            yield Send(head + answer.content)
-            self.sent += len(answer.content)
-        elif answer.deflated:
-            yield from self._send_deflated(head, answer.file, chunked)
-        else:
-            yield from self._send_parts(head, answer, answer.file)
+            return head
+        if file is None:
+            return head + answer.content
+        if answer.deflated or len(answer.parts) > 1 or answer.parts[0].length > SMALL:
+            return None
+        piece = answer.parts[0]
+        data = os.pread(file.descriptor, piece.length, piece.first)
+        return head + data if len(data) == piece.length else None
 
-    def _fields(self, answer: Answer, keep: bool, chunked: bool) -> list[Field]:
-        site = self.site
-        fields = [(b"Date", write_date(site.wall() // SECOND)), SERVER, *answer.fields]
-        if site.cors:
-            fields.append((b"Access-Control-Allow-Origin", site.cors))
-            fields.append((b"Access-Control-Expose-Headers", CORS_EXPOSED))
-            if site.cors != b"*":
-                fields.append((b"Vary", b"Origin"))
-        if site.own_fields:
-            fields = [each for each in fields if each[0].lower() not in site.own_names]
-            fields += site.own_fields
-        if answer.deflated:
-            if chunked:
-                fields.append((b"Transfer-Encoding", b"chunked"))
-        elif answer.status not in (204, 304):
-            fields.append((b"Content-Length", b"%d" % answer.length))
+    def _head(self, answer: Answer, keep: bool) -> bytes:
+        site, request = self.site, self.request
+        old = request is not None and request.version < (1, 1)
+        framing: list[Field] = []
+        if answer.deflated and not old:
+            framing.append((b"Transfer-Encoding", b"chunked"))
+        elif not answer.deflated and answer.status not in (204, 304):
+            framing.append((b"Content-Length", b"%d" % answer.length))
         if not keep:
-            fields.append((b"Connection", b"close"))
-        elif self.request is not None and self.request.version < (1, 1):
-            fields.append((b"Connection", b"keep-alive"))
-        return fields
+            framing.append((b"Connection", b"close"))
+        elif old:
+            framing.append((b"Connection", b"keep-alive"))
+        date = (b"Date", write_date(site.wall() // SECOND))
+        fields = tuple(answer.fields)
+        if site.own_fields or site.cors:
+            fields = site.with_own(fields)
+            if b"date" in site.own_names or b"server" in site.own_names:
+                return head_of_groups(answer.status, (date,), fields, tuple(framing))
+        return head_of_groups(answer.status, (date, SERVER), fields, tuple(framing))
 
-    def _send_parts(self, head: bytes, answer: Answer, file: Opened) -> Steps:
-        connection, data = self.connection, head
+    def _send_pieces(self, answer: Answer) -> Steps:
+        """Send a large file, several parts of one, or one that is compressed on its way."""
+        assert answer.file is not None
+        if answer.deflated:
+            yield from self._send_deflated(answer.file)
+            return
+        data, descriptor = self.head, answer.file.descriptor
         for before, first, length in answer.parts:
             data += before
             self.sent += len(before)
             if len(data) + length <= SMALL:
-                piece = os.pread(file.descriptor, length, first)
+                piece = os.pread(descriptor, length, first)
                 data += piece
                 sent = len(piece)
             else:
                 yield Send(data, more=True)
                 data = b""
-                sent = yield from connection.send_file(file.descriptor, first, length)
+                sent = yield SendFile(descriptor, first, length)
             self.sent += sent
             if sent < length:
                 if data:
@@ -406,77 +421,89 @@ class _Exchange(Exchange):
             yield Send(data + answer.content)
         self.sent += len(answer.content)
 
-    def _send_deflated(self, head: bytes, file: Opened, chunked: bool) -> Steps:
+    def _send_deflated(self, file: Opened) -> Steps:
         """Compress piece by piece (RFC 1952), as far as the file was long when it was opened."""
-        connection, packer, offset = self.connection, zlib.compressobj(6, zlib.DEFLATED, 31), 0
-        out = head
+        packer, offset = zlib.compressobj(6, zlib.DEFLATED, 31), 0
+        chunked = self.request is not None and self.request.version >= (1, 1)
+        yield Send(self.head, more=True)
         while offset < file.size:
             data = os.pread(file.descriptor, min(PIECE, file.size - offset), offset)
             if not data:
                 break
             offset += len(data)
             packed = packer.compress(data)
-            out += chunk(packed) if chunked else packed
-            yield Send(out)
-            self.sent += len(out)
-            out = b""
-            yield from connection.turn()
+            if packed:
+                out = chunk(packed) if chunked else packed
+                yield Send(out)
+                self.sent += len(out)
+            yield Turn()
         packed = packer.flush()
-        out += chunk(packed) + last_chunk() if chunked else packed
+        out = chunk(packed) + last_chunk() if chunked else packed
         yield Send(out)
-        self.sent += len(out) - (len(head) if file.size == 0 else 0)
+        self.sent += len(out)
 
     # -- the row ----------------------------------------------------------------------------------------------------
 
     def _log(self, answer: Answer, error: str, keep: bool) -> None:
-        request, started = self.request, self.started
-        method, target, version, referer, user_agent, wanted = asked(request)
-        row = WebRow(
-            started_at=self.started_at,
-            client=self.connection.client,
-            method=method,
-            target=target,
-            version=version,
-            status=answer.status,
-            request_bytes=self.received,
-            response_bytes=self.sent,
-            wait_ms=(self.answered - started) / 1e6,
-            receive_ms=(self.connection.now() - self.answered) / 1e6,
-            error=error,
-            rule=answer.rule,
-            connection=self.connection.number,
-            request=self.number,
-            referer=referer,
-            user_agent=user_agent,
-            range=wanted,
-            request_head_bytes=self.reader.head_bytes if request else NONE,
-            response_head_bytes=len(self.head),
-            framing=_framing_word(answer, request),
-            conditional_result=answer.condition,
-            keep_alive=keep,
-            close_reason="" if keep else error or "the last answer of this connection",
-            head_ms=(self.head_at - started) / 1e6 if self.head_at else nan,
+        """Add a row: a plain tuple in the order of `WebRow`, since this happens with every request."""
+        request, reader, connection, started = self.request, self.reader, self.connection, self.started
+        method, target, version, referer, user_agent, wanted = asked(request) if request else NOTHING_ASKED
+        wait, receive = self.answered - started, connection.now() - self.answered
+        row = (
+            *(self.started_at, connection.client, method, target, version, answer.status, self.received, self.sent),
+            *(wait / 1e6, receive / 1e6, error, answer.rule, connection.number, self.number),
+            *(referer, user_agent, wanted, reader.head_bytes if request else NONE, len(self.head)),
+            *(_framing_word(answer, request), answer.condition, keep, "" if keep else error or LAST),
+            (self.head_at - started) / 1e6 if self.head_at else nan,
         )
-        self.site.log(row, self.reader.head if request else b"", self.head)
+        self.site.log(row, reader.head if request else b"", self.head)
 
 
 def _log_refusal(connection: Connection, site: Site, started_at: int, head: bytes, content: int) -> None:
     """A row for somebody who was turned away."""
-    row = WebRow(
+    row = (
         *(started_at, connection.client, "", "", "", 503, 0, len(head) + content, 0.0, 0.0, "too many connections", ""),
         *(connection.number, 1, "", "", "", NONE, len(head), "length", "", 0, "the server is full", nan),
     )
     site.log(row, b"", head)
 
 
-def _tag(file: Opened, hashed: bytes, ending: bytes) -> bytes:
-    """Give a strong validator (RFC 9110 section 8.8.3), one per coding; none when the time of the file is 0 or 1, as
-    containers and Nix set it: that tells nothing."""
+@lru_cache(1024)
+def _of_file(
+    kind: bytes, coding: bytes, deflated: bool, modified_ns: int, size: int, inode: int, hashed: bytes
+) -> tuple[bytes, tuple[Field, ...]]:
+    """Give tag and fields of a file. They follow from what its descriptor says, so remembering them is never stale.
+
+    The tag is a strong validator (RFC 9110 section 8.8.3), one per coding; there is none when the time of the file is 0
+    or 1, as containers and Nix set it: that tells nothing.
+    """
+    ending, seconds = b"-" + coding if coding else b"", modified_ns // SECOND
+    tag = b""
     if hashed:
-        return b'"%s%s"' % (hashed, ending)
-    if file.modified_ns < 2 * SECOND:
-        return b""
-    return b'"%x-%x-%x%s"' % (file.modified_ns, file.size, file.inode, ending)
+        tag = b'"%s%s"' % (hashed, ending)
+    elif seconds > 1:
+        tag = b'"%x-%x-%x%s"' % (modified_ns, size, inode, ending)
+    fields = [NO_CACHE]
+    if kind in COMPRESSIBLE:
+        fields.append(VARY)
+    if tag:
+        fields.append((b"ETag", tag))
+    fields += [(b"Last-Modified", write_date(seconds)), (b"Content-Type", kind), NOSNIFF]
+    if coding:
+        fields.append((b"Content-Encoding", coding))
+    if not deflated:
+        fields.append(RANGES_WELCOME)
+    return tag, tuple(fields)
+
+
+def _known_already(status: int, tag: bytes, fields: Sequence[Field]) -> Answer:
+    """Give 412, or 304 with what RFC 9110 section 15.4.5 wants to be repeated and no more."""
+    if status == 412:
+        answer = _refused(412, "the file is not what the request takes it for", "RFC 9110 13", close=False)
+        answer.condition = "failed"
+        return answer
+    repeated = (b"Cache-Control", b"Vary", b"ETag") if tag else (b"Cache-Control", b"Vary", b"Last-Modified")
+    return Answer(304, [each for each in fields if each[0] in repeated], condition="not modified")
 
 
 def _in_parts(answer: Answer, file: Opened, parts: list[Part], kind: bytes) -> Answer:
@@ -488,13 +515,13 @@ def _in_parts(answer: Answer, file: Opened, parts: list[Part], kind: bytes) -> A
         return _refused(416, text, "RFC 9110 15.5.17", outside, close=False)
     answer.status = 206
     if len(parts) == 1:
-        answer.fields.append(ranges.content_range(parts[0], file.size))
+        answer.fields = (*answer.fields, ranges.content_range(parts[0], file.size))
         answer.parts = (Piece(b"", parts[0].first, parts[0].length),)
         return answer
     boundary = b"%016x" % (hash((file.inode, file.modified_ns, *parts)) & 0xFFFF_FFFF_FFFF_FFFF)
     several = ranges.multipart(parts, file.size, kind, boundary)
-    answer.fields = [each for each in answer.fields if each[0] != b"Content-Type"]
-    answer.fields.append((b"Content-Type", b"multipart/byteranges; boundary=" + boundary))
+    several_kinds = (b"Content-Type", b"multipart/byteranges; boundary=" + boundary)
+    answer.fields = [*(each for each in answer.fields if each[0] != b"Content-Type"), several_kinds]
     answer.content = several.end
     answer.parts = [Piece(before, part.first, part.length) for before, part in zip(several.heads, parts, strict=True)]
     return answer
