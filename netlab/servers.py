@@ -30,10 +30,10 @@ from netlab.serve.connection import Connection, Handler
 from netlab.serve.dialing import Resolve, look_up
 from netlab.serve.files import Directory, Refusal
 from netlab.serve.guard import guarded
-from netlab.serve.log import Log, ProxyRow, Row, WebRow, as_dict
+from netlab.serve.log import Log, ProxyRow, Row, WebRow
 from netlab.serve.loop import Loop
 from netlab.serve.proxy import Relay, forward
-from netlab.serve.web import Site, serve
+from netlab.serve.web import Site, row_of, serve
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -57,6 +57,8 @@ class Server:
     kind = ""
     row: type[Row]
     """What a row of its log consists of."""
+    row_of: Callable[[Any], Sequence[Any]] = staticmethod(tuple)
+    """Makes one of what the handlers note."""
 
     def __init__(
         self,
@@ -71,7 +73,7 @@ class Server:
         resolve: Resolve = look_up,
         context: ssl.SSLContext | None = None,
     ) -> None:
-        self._log = Log(whole("log_rows", log_rows, 0, 10_000_000), self.row)
+        self._log = Log(whole("log_rows", log_rows, 0, 10_000_000), self.row, row_of=self.row_of)
         self._lock = threading.Lock()
         self._on_row = on_row
         self.statuses: Counter[int] = Counter()
@@ -113,7 +115,7 @@ class Server:
             self._log.add(row, request_head, response_head)
             self.statuses[max(row[STATUS], 0)] += 1
         if self._on_row is not None:
-            self._on_row(as_dict(row, self.row))
+            self._on_row(self._log.as_dict(row))
 
     @property
     def log(self) -> DataFrame:
@@ -254,6 +256,7 @@ class WebServer(Server):
 
     kind = "web server"
     row = WebRow
+    row_of = staticmethod(row_of)
 
     def __init__(
         self,

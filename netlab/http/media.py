@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 UNKNOWN = b"application/octet-stream"
 TEXT = b"; charset=utf-8"
 
@@ -27,6 +29,7 @@ COMPRESSIBLE = frozenset(
 """Types that gain from compression; pictures, films and archives are compressed already."""
 
 
+@lru_cache(1024)
 def media_type(name: str) -> bytes:
     """Give the Content-Type for a file name; text is UTF-8."""
     kind = TYPES.get(name.rpartition(".")[2].lower(), UNKNOWN) if "." in name else UNKNOWN

@@ -29,6 +29,7 @@ from netlab.http.framing import NONE, Framing, framing
 
 SHORT, SHORT_HEAD = 128, 1024
 """Lines, and whole heads, shorter than this many bytes are remembered: the next request says mostly the same."""
+MOST_SEEN = 256
 CRLF, HEAD_END = b"\r\n", b"\r\n\r\n"
 TLS_HELLO = 0x16
 """First byte of a TLS handshake record (RFC 8446 section 5.1): somebody speaks https to a plain port."""
@@ -115,9 +116,19 @@ class Reader:
             self._fault = fault
             raise
 
+    def again(self, data: bytes) -> Request | None:
+        """Take what came in, if it is, byte for byte, a whole request that was read before; else None."""
+        request = _SEEN.get(data)
+        if request is None or self._state != "head" or self._buffer or self._parse is not _request:
+            return None
+        if len(data) > self._harmless or len(request.fields) > self._limits.fields:
+            return None
+        self._state, self._framing, self.head_bytes, self.head = "end", NONE, len(data), data[:-4]
+        return request
+
     def next_message(self) -> None:
-        """Go on behind a complete message."""
-        if self._state == "done":
+        """Go on behind a complete message, or one without content."""
+        if self._state in ("done", "end"):
             self._state, self._searched, self.head_bytes, self._extensions = "head", 0, 0, 0
 
     @property
@@ -174,6 +185,10 @@ class Reader:
         message, self._framing = self._parse(head)
         self._left = self._framing.length
         self._state = _AFTER_HEAD[self._framing.kind]
+        if self._state == "end" and self._parse is _request and not buffer and end < SHORT_HEAD:
+            if len(_SEEN) >= MOST_SEEN:
+                _SEEN.clear()
+            _SEEN[head + HEAD_END] = message  # type: ignore[assignment]
         return message
 
     def _response(self, head: bytes) -> tuple[Response, Framing]:
@@ -326,10 +341,6 @@ def request_head(head: bytes) -> Request:
 
 
 def _request(head: bytes) -> tuple[Request, Framing]:
-    return _known_request(head) if len(head) < SHORT_HEAD else _framed_request(head)
-
-
-def _framed_request(head: bytes) -> tuple[Request, Framing]:
     message = request_head(head)
     return message, framing(message)
 
@@ -435,4 +446,6 @@ def field_line(line: bytes) -> Field:
     raise RemoteProtocolError(f"field line {line[:60]!r}", 400, "RFC 9112 5")
 
 
-_known_request, _known_line = lru_cache(256)(_framed_request), lru_cache(1024)(field_line)
+_known_line = lru_cache(1024)(field_line)
+_SEEN: dict[bytes, Request] = {}
+"""What these bytes mean does not depend on anything else, so it can be remembered."""

@@ -28,11 +28,6 @@ def response_head(
     return status_line(status, reason, version) + field_lines(fields) + b"\r\n"
 
 
-def head_of_groups(status: int, *groups: tuple[Field, ...]) -> bytes:
-    """Give the same from several groups of fields; a group that was written before is not written anew."""
-    return status_line(status, REASONS.get(status, b""), (1, 1)) + b"".join(map(_known_group, groups)) + b"\r\n"
-
-
 @lru_cache(128)
 def status_line(status: int, reason: bytes, version: Version) -> bytes:
     """Give a status line with its CRLF."""
@@ -63,7 +58,7 @@ def field_line(name: bytes, value: bytes) -> bytes:
     return b"%s: %s\r\n" % (name, value)
 
 
-_known_line, _known_group = lru_cache(512)(field_line), lru_cache(512)(field_lines)
+_known_line = lru_cache(512)(field_line)
 
 
 def chunk(data: bytes) -> bytes:

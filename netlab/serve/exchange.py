@@ -58,27 +58,35 @@ class Exchange(ABC):
 
     def read_head(self) -> Generator[Wanted, Any, Request | None]:
         """Read a request's head; None: the client has closed between two requests."""
-        connection, reader = self.connection, self.reader
-        event = None if reader.fresh else reader.next_event()
+        reader = self.reader
+        request = None if reader.fresh else self.take(b"")
         wanted = LATER if self.number > 1 else EAGER
-        while type(event) is not Request:
+        while request is None:
             data = yield wanted
-            if not data:
-                if not reader.fresh:
-                    reader.feed(b"")
-                    reader.next_event()
+            if not data and reader.fresh:
                 return None
-            if connection.idle:
-                connection.idle = False
-                self.started, self.started_at = connection.now(), self._wall()
-                connection.deadline = self.started + self.bounds.head_ns
+            request, wanted = self.take(data, ended=not data), EAGER
+        return request
+
+    def take(self, data: bytes, ended: bool = False) -> Request | None:
+        """Take what came in; None: the head is not complete."""
+        connection, reader = self.connection, self.reader
+        if connection.idle:
+            connection.idle = False
+            self.started, self.started_at = connection.now(), self._wall()
+            connection.deadline = self.started + self.bounds.head_ns
+        event: Any = reader.again(data)
+        if event is None:
             self.received = self.received or 1
-            wanted = EAGER
-            reader.feed(data)
+            if data or ended:
+                reader.feed(data)
             event = reader.next_event()
+            if type(event) is not Request:
+                return None
         self.received = reader.head_bytes
         self.head_at = connection.now()
-        return event
+        request: Request = event
+        return request
 
     def expects_more(self) -> bool:
         """Whether the client waits for a word before it sends the rest (RFC 9110 section 10.1.1)."""
@@ -191,17 +199,20 @@ class Asked(NamedTuple):
 def asked(request: Request | None) -> Asked:
     """Give the part of a row that the request's head gives."""
     if request is None:
-        return Asked()
+        return NOTHING_ASKED
+    find = request.index.get
+    referer, user_agent, wanted = find(b"referer"), find(b"user-agent"), find(b"range")
     return Asked(
         request.method.decode(),
         escaped(request.target),
         VERSIONS[request.version],
-        escaped(request.get(b"referer") or b""),
-        escaped(request.get(b"user-agent") or b""),
-        escaped(request.get(b"range") or b""),
+        escaped(referer[0]) if referer else "",
+        escaped(user_agent[0]) if user_agent else "",
+        escaped(wanted[0]) if wanted else "",
     )
 
 
+NOTHING_ASKED = Asked()
 VERSIONS = {(1, 1): "HTTP/1.1", (1, 0): "HTTP/1.0"}
 
 

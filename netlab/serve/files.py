@@ -15,6 +15,7 @@ from typing import NamedTuple
 INDEXES = ("index.html", "index.htm")
 FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 """Without O_NONBLOCK, opening a fifo would wait until somebody writes into it."""
+SEP = os.sep
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 DESCRIPTORS = "/proc/self/fd"
 """Where Linux says what a descriptor stands for."""
@@ -75,9 +76,11 @@ class Directory:
 
     def open(self, names: Sequence[str], folder: bool) -> Opened | Folder | None:
         """Open what the names mean; None: it is a folder, and the path lacks its slash. Raises `Refusal`."""
-        where = self._below + os.sep.join(names)
-        found = self._open(where)
-        if isinstance(found, Opened):
+        where = self._below + SEP.join(names)
+        # Right in the root, only the name itself can be a link.
+        direct = len(names) == 1 and SEP not in names[0] and names[0] != os.pardir
+        found = self._open(where, direct)
+        if type(found) is Opened:
             if folder:
                 os.close(found.descriptor)
                 raise Refusal(404, "this is a file, and its name ends without a slash")
@@ -116,43 +119,33 @@ class Directory:
             return None
         return beside
 
-    def _open(self, where: str) -> Opened | Folder:
-        # Right in the root, only the name itself can be a link.
-        direct = where.rfind(os.sep) < len(self._below) and not where.endswith(os.pardir)
+    def _open(self, where: str, direct: bool = False) -> Opened | Folder:
+        """Open; ``direct``: no folder on the way can be a link, so it is enough not to follow one at the end."""
+        direct = direct and NOFOLLOW != 0
         try:
-            descriptor = self._without_links(where) if direct else -1
-            followed = descriptor < 0
-            if followed:
-                descriptor = os.open(where, FLAGS)
+            descriptor = os.open(where, FLAGS | NOFOLLOW if direct else FLAGS)
         except (FileNotFoundError, NotADirectoryError, ValueError):
             raise Refusal(404, "") from None
         except PermissionError:
             return self._closed(where)
-        except OSError as error:  # a name that is too long, a socket, a loop of links
-            raise Refusal(404, error.strerror or "") from None
+        except OSError as error:
+            if direct and error.errno == errno.ELOOP:
+                return self._open(where)
+            raise Refusal(404, error.strerror or "") from None  # a name that is too long, a socket
         try:
             found = os.fstat(descriptor)
-            if followed and not self._follow and not self._inside(where, descriptor):
+            if not direct and not self._follow and not self._inside(where, descriptor):
                 raise Refusal(404, "")
-            if stat.S_ISDIR(found.st_mode):
-                os.close(descriptor)
-                return Folder(where)
             if not stat.S_ISREG(found.st_mode):
+                if stat.S_ISDIR(found.st_mode):
+                    os.close(descriptor)
+                    return Folder(where)
                 raise Refusal(403, "this is not a file")
         except Refusal:
             os.close(descriptor)
             raise
-        name = where[where.rfind(os.sep) + 1 :]
+        name = where[where.rfind(SEP) + 1 :]
         return Opened(descriptor, name, found.st_size, found.st_mtime_ns, found.st_ino, where)
-
-    def _without_links(self, where: str) -> int:
-        """Open a file if its name is no link; -1: it is one, or the system cannot say."""
-        try:
-            return os.open(where, FLAGS | NOFOLLOW) if NOFOLLOW else -1
-        except OSError as error:
-            if error.errno == errno.ELOOP:
-                return -1
-            raise
 
     def _closed(self, where: str) -> Folder:
         """What may not be read: a folder can still have an index that may (Windows opens no folder at all)."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isnan
 from operator import add
 from typing import Any, NamedTuple, get_type_hints
@@ -102,8 +102,10 @@ Row = WebRow | ProxyRow
 class Log:
     """At most ``rows`` rows of one kind, the latest ones."""
 
-    def __init__(self, rows: int, kind: type[Row], network: str = "live") -> None:
-        self._most, self._kind, self._network = rows, kind, network
+    def __init__(
+        self, rows: int, kind: type[Row], network: str = "live", row_of: Callable[[Any], Sequence[Any]] = tuple
+    ) -> None:
+        self._most, self._kind, self._network, self._row_of = rows, kind, network, row_of
         self._waiting: list[Sequence[Any]] = []
         self._columns: list[Any] = [_column(each) for each in get_type_hints(kind).values()]
         self._heads: deque[tuple[bytes, bytes]] = deque(maxlen=min(rows, HEADS))
@@ -112,7 +114,7 @@ class Log:
         return min(len(self._columns[0]) + len(self._waiting), self._most)
 
     def add(self, row: Sequence[Any], request_head: bytes = b"", response_head: bytes = b"") -> None:
-        """Append a row, a tuple in the order of its kind; the oldest one goes when there is no room."""
+        """Append what ``row_of`` makes a row of its kind from; the oldest one goes when there is no room."""
         self._waiting.append(row)
         self._heads.append((request_head, response_head))
         if len(self._waiting) >= BATCH:
@@ -120,7 +122,7 @@ class Log:
 
     def _gather(self) -> None:
         """Put what waits into the columns, and drop the oldest rows: some at once, since each time all others move."""
-        for column, values in zip(self._columns, zip(*self._waiting, strict=True), strict=False):
+        for column, values in zip(self._columns, zip(*map(self._row_of, self._waiting), strict=True), strict=False):
             column.extend(map(sys.intern, values) if type(column) is list else values)
         self._waiting.clear()
         if len(self._columns[0]) > self._most + max(BATCH, self._most // 10):
@@ -130,6 +132,12 @@ class Log:
         excess = max(0, len(self._columns[0]) - self._most)
         for column in self._columns:
             del column[:excess]
+
+    def as_dict(self, row: Sequence[Any]) -> dict[str, Any]:
+        """What `add` takes, by name, with everything that can be computed; a value that does not exist is None."""
+        values = zip(self._kind._fields, self._row_of(row), strict=True)
+        columns = _completed({name: [value] for name, value in values}, self._network)
+        return _plain(columns, [column[0] for column in columns.values()])
 
     def columns(self) -> dict[str, Sequence[Any]]:
         """Copies of all columns, the oldest row first; a whole number that does not exist is `NONE`."""
@@ -157,12 +165,6 @@ class Log:
         heads = self._heads[-behind] if behind <= len(self._heads) else (b"", b"")
         row = _plain(columns, [column[0] for column in columns.values()])
         return {**row, "request_head": heads[0], "response_head": heads[1]}
-
-
-def as_dict(row: Sequence[Any], kind: type[Row], network: str = "live") -> dict[str, Any]:
-    """One row by name, with everything that can be computed; a value that does not exist is None."""
-    columns = _completed({name: [value] for name, value in zip(kind._fields, row, strict=True)}, network)
-    return _plain(columns, [column[0] for column in columns.values()])
 
 
 def _column(kind: type) -> Any:
