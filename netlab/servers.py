@@ -30,10 +30,10 @@ from netlab.serve.connection import Connection, Handler
 from netlab.serve.dialing import Resolve, look_up
 from netlab.serve.files import Directory, Refusal
 from netlab.serve.guard import guarded
-from netlab.serve.log import Log, ProxyRow, Row, WebRow
+from netlab.serve.log import Log, ProxyRow, Row, RowsOf, WebRow
 from netlab.serve.loop import Loop
 from netlab.serve.proxy import Relay, forward
-from netlab.serve.web import Site, row_of, serve
+from netlab.serve.web import Site, rows_of, serve
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -57,8 +57,8 @@ class Server:
     kind = ""
     row: type[Row]
     """What a row of its log consists of."""
-    row_of: Callable[[Any], Sequence[Any]] = staticmethod(tuple)
-    """Makes one of what the handlers note."""
+    rows_of: RowsOf = staticmethod(iter)
+    """Makes them of what the handlers note."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Server:
         resolve: Resolve = look_up,
         context: ssl.SSLContext | None = None,
     ) -> None:
-        self._log = Log(whole("log_rows", log_rows, 0, 10_000_000), self.row, row_of=self.row_of)
+        self._log = Log(whole("log_rows", log_rows, 0, 10_000_000), self.row, rows_of=self.rows_of)
         self._lock = threading.Lock()
         self._on_row = on_row
         self.statuses: Counter[int] = Counter()
@@ -256,7 +256,7 @@ class WebServer(Server):
 
     kind = "web server"
     row = WebRow
-    row_of = staticmethod(row_of)
+    rows_of = staticmethod(rows_of)
 
     def __init__(
         self,

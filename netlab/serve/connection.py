@@ -6,7 +6,8 @@ A handler is a generator that reads from top to bottom::
         while data := (yield from connection.receive()):
             yield from connection.send(data)
 
-Each ``yield from`` hands a small request to the driver, which carries on with somebody else until it is done. A
+Each ``yield from`` hands a small request to the driver, which carries on with somebody else until it is done; bytes
+alone mean `Send`. A
 driver sends back the answer, or throws `Late` when the connection's deadline passes, or `Gone` when the other side is.
 """
 
@@ -87,7 +88,7 @@ class Turn(NamedTuple):
     """Let the others go on for a moment: there is more to do, and nothing to wait for."""
 
 
-Wanted = Receive | Send | SendFile | HalfClose | Dial | HangUp | Turn
+Wanted = bytes | Receive | Send | SendFile | HalfClose | Dial | HangUp | Turn
 Handler = Generator[Wanted, Any, None]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from netlab.http import grammar
 from netlab.http.dates import write_date
@@ -185,15 +185,10 @@ def keeps(request: Request) -> bool:
     return b"close" not in options and (request.version >= (1, 1) or b"keep-alive" in options)
 
 
-class Asked(NamedTuple):
-    """What the log says of a request."""
-
-    method: str = ""
-    target: str = ""
-    version: str = ""
-    referer: str = ""
-    user_agent: str = ""
-    range: str = ""
+Asked = tuple[str, str, str, str, str, str]
+"""What the log says of a request: method, target, version, referer, user agent, range."""
+ASKED = ("method", "target", "version", "referer", "user_agent", "range")
+NOTHING_ASKED: Asked = ("", "", "", "", "", "")
 
 
 def asked(request: Request | None) -> Asked:
@@ -202,7 +197,7 @@ def asked(request: Request | None) -> Asked:
         return NOTHING_ASKED
     find = request.index.get
     referer, user_agent, wanted = find(b"referer"), find(b"user-agent"), find(b"range")
-    return Asked(
+    return (
         request.method.decode(),
         escaped(request.target),
         VERSIONS[request.version],
@@ -212,7 +207,6 @@ def asked(request: Request | None) -> Asked:
     )
 
 
-NOTHING_ASKED = Asked()
 VERSIONS = {(1, 1): "HTTP/1.1", (1, 0): "HTTP/1.0"}
 
 

@@ -76,9 +76,7 @@ class Directory:
 
     def open(self, names: Sequence[str], folder: bool) -> Opened | Folder | None:
         """Open what the names mean; None: it is a folder, and the path lacks its slash. Raises `Refusal`."""
-        where = self._below + SEP.join(names)
-        # Right in the root, only the name itself can be a link.
-        direct = len(names) == 1 and SEP not in names[0] and names[0] != os.pardir
+        where, direct = self._place(names)
         found = self._open(where, direct)
         if type(found) is Opened:
             if folder:
@@ -97,6 +95,12 @@ class Directory:
             if isinstance(page, Opened):
                 return page
         return found
+
+    def _place(self, names: Sequence[str]) -> tuple[str, bool]:
+        """Where it would be, and whether that is right in the root: only the name itself could then be a link."""
+        if len(names) == 1 and SEP not in names[0] and names[0] != os.pardir:
+            return self._below + names[0], True
+        return self._below + SEP.join(names), False
 
     def folder(self, names: Sequence[str]) -> Folder:
         """Give a folder, whether it has an index or not. Raises `Refusal`."""
@@ -145,7 +149,7 @@ class Directory:
             os.close(descriptor)
             raise
         name = where[where.rfind(SEP) + 1 :]
-        return Opened(descriptor, name, found.st_size, found.st_mtime_ns, found.st_ino, where)
+        return Opened._make((descriptor, name, found.st_size, found.st_mtime_ns, found.st_ino, where))
 
     def _closed(self, where: str) -> Folder:
         """What may not be read: a folder can still have an index that may (Windows opens no folder at all)."""

@@ -99,13 +99,14 @@ class ProxyRow(NamedTuple):
 Row = WebRow | ProxyRow
 
 
+RowsOf = Callable[[list[Any]], Iterator[Sequence[Any]]]
+
+
 class Log:
     """At most ``rows`` rows of one kind, the latest ones."""
 
-    def __init__(
-        self, rows: int, kind: type[Row], network: str = "live", row_of: Callable[[Any], Sequence[Any]] = tuple
-    ) -> None:
-        self._most, self._kind, self._network, self._row_of = rows, kind, network, row_of
+    def __init__(self, rows: int, kind: type[Row], network: str = "live", rows_of: RowsOf = iter) -> None:
+        self._most, self._kind, self._network, self._rows_of = rows, kind, network, rows_of
         self._waiting: list[Sequence[Any]] = []
         self._columns: list[Any] = [_column(each) for each in get_type_hints(kind).values()]
         self._heads: deque[tuple[bytes, bytes]] = deque(maxlen=min(rows, HEADS))
@@ -114,7 +115,7 @@ class Log:
         return min(len(self._columns[0]) + len(self._waiting), self._most)
 
     def add(self, row: Sequence[Any], request_head: bytes = b"", response_head: bytes = b"") -> None:
-        """Append what ``row_of`` makes a row of its kind from; the oldest one goes when there is no room."""
+        """Append what ``rows_of`` makes a row of its kind from; the oldest one goes when there is no room."""
         self._waiting.append(row)
         self._heads.append((request_head, response_head))
         if len(self._waiting) >= BATCH:
@@ -122,7 +123,7 @@ class Log:
 
     def _gather(self) -> None:
         """Put what waits into the columns, and drop the oldest rows: some at once, since each time all others move."""
-        for column, values in zip(self._columns, zip(*map(self._row_of, self._waiting), strict=True), strict=False):
+        for column, values in zip(self._columns, zip(*self._rows_of(self._waiting), strict=True), strict=False):
             column.extend(map(sys.intern, values) if type(column) is list else values)
         self._waiting.clear()
         if len(self._columns[0]) > self._most + max(BATCH, self._most // 10):
@@ -135,7 +136,7 @@ class Log:
 
     def as_dict(self, row: Sequence[Any]) -> dict[str, Any]:
         """What `add` takes, by name, with everything that can be computed; a value that does not exist is None."""
-        values = zip(self._kind._fields, self._row_of(row), strict=True)
+        values = zip(self._kind._fields, next(self._rows_of([row])), strict=True)
         columns = _completed({name: [value] for name, value in values}, self._network)
         return _plain(columns, [column[0] for column in columns.values()])
 

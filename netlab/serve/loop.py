@@ -288,7 +288,10 @@ class Loop:
                 wanted = peer.wanted = peer.handler.send(None)
             for _ in range(TURN):
                 try:
-                    result = self._try(peer, wanted)
+                    if wanted is LATER and not peer.shaking:
+                        result: Any = peer.socket.recv(LATER.limit)
+                    else:
+                        result = self._try(peer, wanted)
                 except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as block:
                     self._wait(peer, *self._watched(peer, block))
                     return
@@ -322,6 +325,11 @@ class Loop:
         kind = type(wanted)
         if kind is Receive:
             return (wanted.stream or peer.socket).recv(wanted.limit)
+        if kind is bytes:
+            if not peer.done:
+                peer.done = peer.socket.send(wanted)
+                return True if peer.done == len(wanted) else None
+            wanted, kind = Send(wanted), Send
         if kind is Send:
             data = wanted.data
             if peer.done:

@@ -23,7 +23,7 @@ from netlab.http.pages import PAGE_FIELDS, error_page
 from netlab.http.reader import Limits, Reader
 from netlab.serve.bounds import Bounds
 from netlab.serve.connection import Connection, DialFailed, Gone, Handler, Late, Stream, Wanted
-from netlab.serve.exchange import AddRow, Exchange, Steps, asked, exchanges, keeps, linger, turn_away
+from netlab.serve.exchange import ASKED, AddRow, Exchange, Steps, asked, exchanges, keeps, linger, turn_away
 from netlab.serve.log import NONE, ProxyRow
 
 CONNECT_TIME, ANSWER_TIME = 5.0, 30.0
@@ -312,7 +312,7 @@ class _Exchange(Exchange):
             request=self.number,
             request_head_bytes=self.reader.head_bytes if request else NONE,
             response_head_bytes=len(self.head),
-            **asked(request)._asdict(),
+            **dict(zip(ASKED, asked(request), strict=True)),  # type: ignore[arg-type]
         )
         row = row._replace(**dict(zip(names, phases, strict=False)))  # type: ignore[arg-type]
         self.relay.log(row, self.reader.head if request else b"", self.head)

@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import traceback
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from math import nan
-from typing import Any, NamedTuple
+from typing import Any
 
 from netlab.errors import RemoteProtocolError
 from netlab.http.events import Request
@@ -26,7 +26,7 @@ from netlab.serve.exchange import EAGER, Exchange, Steps, asked, keeps, linger, 
 from netlab.serve.files import Folder, Opened
 from netlab.serve.log import NONE
 
-__all__ = ["Record", "Site", "row_of", "serve"]
+__all__ = ["Site", "rows_of", "serve"]
 
 SMALL = 64 * 1024
 """A file up to this size leaves in one piece with its head: one system call, one segment."""
@@ -64,8 +64,10 @@ class _Conversation(Exchange):
             while keep:
                 self._begin()
                 try:
-                    request = None if reader.fresh else self.take(b"")
-                    wanted = LATER if self.number > 1 else EAGER
+                    if reader.fresh:
+                        request, wanted = None, LATER if self.number > 1 else EAGER
+                    else:  # it came with the request before
+                        request, wanted = self.take(b""), EAGER
                     while request is None:
                         data = yield wanted
                         if not data and reader.fresh:
@@ -92,7 +94,7 @@ class _Conversation(Exchange):
                     if whole is None:
                         yield from self._send_pieces(answer)
                     else:
-                        yield Send(whole)
+                        yield whole
                         self.sent = len(whole)
                 except (Late, Gone) as gone:
                     late = isinstance(gone, Late)
@@ -100,7 +102,8 @@ class _Conversation(Exchange):
                     self._log(answer, why, False)
                     return
                 self._log(answer, answer.error, keep)
-                self._close_file()
+                if self.file is not None:
+                    self._close_file()
                 reader.next_message()
             yield from linger(connection, self.bounds)
         except Gone:
@@ -114,7 +117,7 @@ class _Conversation(Exchange):
         self.number += 1
         self.request, self.received, self.head_at, self.head = None, 0, 0, b""
         self.started = now
-        if self.number > 1 and self.reader.fresh:
+        if self.reader.fresh and self.number > 1:
             connection.idle = True
             connection.deadline = now + bounds.idle_ns
         else:
@@ -252,42 +255,25 @@ class _Conversation(Exchange):
         self.site.log(record, reader.head if request else b"", self.head)
 
 
-class Record(NamedTuple):
-    """What is noted of an exchange while others wait; `row_of` makes a row of it when there is time."""
-
-    started_at: int
-    client: str
-    request: Request | None
-    answer: Answer
-    error: str
-    status: int
-    received: int
-    sent: int
-    started: int
-    head_at: int
-    answered: int
-    ended: int
-    connection: int
-    number: int
-    request_head_bytes: int
-    response_head_bytes: int
-    keep: bool
-
-
-def row_of(record: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Give the row of the log, in the order of `netlab.serve.log.WebRow`."""
-    (
-        started_at, client, request, answer, error, status, received, sent, started, head_at, answered, ended,
-        connection, number, request_head_bytes, response_head_bytes, keep,
-    ) = record  # fmt: skip
-    method, target, version, referer, user_agent, wanted = asked(request)
-    return (
-        started_at, client, method, target, version, status, received, sent,
-        (answered - started) / 1e6, (ended - answered) / 1e6, error, answer.rule, connection, number,
-        referer, user_agent, wanted, request_head_bytes if request else NONE, response_head_bytes,
-        _framing_word(answer, request), answer.condition, keep, "" if keep else error or LAST,
-        (head_at - started) / 1e6 if head_at else nan,
-    )  # fmt: skip
+def rows_of(records: list[Any]) -> Iterator[tuple[Any, ...]]:
+    """Give the rows of the log for what `_log` has noted, in the order of `netlab.serve.log.WebRow`."""
+    told: dict[tuple[int, int], tuple[Any, ...]] = {}
+    for record in records:
+        (
+            started_at, client, request, answer, error, status, received, sent, started, head_at, answered, ended,
+            connection, number, request_head_bytes, response_head_bytes, keep,
+        ) = record  # fmt: skip
+        pair = id(request), id(answer)
+        if pair not in told:
+            told[pair] = (*asked(request), answer.rule, _framing_word(answer, request), answer.condition)
+        method, target, version, referer, user_agent, wanted, rule, framing, condition = told[pair]
+        yield (
+            started_at, client, method, target, version, status, received, sent,
+            (answered - started) / 1e6, (ended - answered) / 1e6, error, rule, connection, number,
+            referer, user_agent, wanted, request_head_bytes if request else NONE, response_head_bytes,
+            framing, condition, keep, "" if keep else error or LAST,
+            (head_at - started) / 1e6 if head_at else nan,
+        )  # fmt: skip
 
 
 def _framing_word(answer: Answer, request: Request | None) -> str:

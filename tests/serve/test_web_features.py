@@ -232,7 +232,7 @@ def test_names_that_are_not_utf_8_can_be_opened_by_their_link(server, site):
     except OSError:
         pytest.skip("this file system wants UTF-8")
     page = get(server, "/sub/")[2]
-    link = re.search(rb'href="(%[^"]+\.txt)"', page.replace(b"a%20", b""))[1].decode()
+    link = re.search(rb'href="(%ED[^"]+)"', page)[1].decode()
     assert get(server, "/sub/" + link)[2] == get(server, "/sub/%FF.txt")[2] == b"odd"
     assert b"listing for /sub/?x=\xef\xbf\xbd" in get(server, "/sub/?x=%bb")[2]
 
@@ -326,8 +326,8 @@ def test_a_full_server_says_so_and_closes_idle_connections_first(site):
                 time.sleep(0.05)
                 status, headers, _ = get(server, "/")
                 assert status == 503 and headers["Retry-After"] == "1"
-        row = server.log.iloc[-1]
-        assert row["status"] == 503 and row["error"] == "too many connections" and server.connections <= 2
+        log = server.log
+        assert log[log["status"] == 503]["error"].tolist() == ["too many connections"] and server.connections <= 2
 
 
 def test_one_address_can_be_limited_and_others_get_in(site):
@@ -459,7 +459,10 @@ def test_https(site, authority):
         client.close()
         with socket.create_connection(("localhost", server.port), timeout=10) as plain:
             plain.sendall(GET)
-            assert b"HTTP" not in plain.recv(1000)
+            try:
+                assert b"HTTP" not in plain.recv(1000)
+            except ConnectionResetError:
+                pass
         with trusting.wrap_socket(
             socket.create_connection(("localhost", server.port), 10), server_hostname="localhost"
         ) as tls:
