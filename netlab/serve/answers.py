@@ -38,6 +38,8 @@ KNOWN = (*METHODS, b"POST", b"PUT", b"DELETE", b"PATCH", b"TRACE", b"CONNECT")
 ALLOW: Field = (b"Allow", b", ".join(METHODS))
 NO_CACHE: Field = (b"Cache-Control", b"no-cache")
 """Keep it, and ask before using it again: files that somebody edits are never stale."""
+NO_STORE: Field = (b"Cache-Control", b"no-store")
+"""For what has no validator, and is made anew each time."""
 NOSNIFF: Field = (b"X-Content-Type-Options", b"nosniff")
 RANGES_WELCOME: Field = (b"Accept-Ranges", b"bytes")
 VARY: Field = (b"Vary", b"Accept-Encoding")
@@ -179,14 +181,14 @@ def _redirect(path: bytes) -> Answer:
     """To the same with a slash behind it; never with two in front, which would mean another host."""
     raw, _, query = path.partition(b"?")
     where = b"/" + raw.lstrip(b"/") + b"/" + (b"?" + query if query else b"")
-    return Answer(301, [NO_CACHE, (b"Location", where)])
+    return Answer(301, [NO_STORE, (b"Location", where)])
 
 
 @lru_cache(256)
 def refused(status: int, reason: str, rule: str = "", fields: tuple[Field, ...] = (), close: bool = True) -> Answer:
     """Give a page that says why."""
     page = error_page(status, reason, rule)
-    return Answer(status, [*PAGE_FIELDS, NO_CACHE, *fields], page, close=close, rule=rule, error=reason)
+    return Answer(status, [*PAGE_FIELDS, NO_STORE, *fields], page, close=close, rule=rule, error=reason)
 
 
 # -- folders --------------------------------------------------------------------------------------------------------
@@ -205,7 +207,7 @@ def listing(site: Site, request: Request, folder: Folder) -> Generator[Wanted, A
     path = site.map_path(request.parts.path)
     key, backwards = SORTS.get(path.query, SORTS[b""])
     entries.sort(key=key, reverse=backwards)
-    fields = [NO_CACHE, (b"Vary", b"Accept")]
+    fields = [NO_STORE, (b"Vary", b"Accept")]
     if wants_json(request.all(b"accept")):
         return Answer(200, [(b"Content-Type", b"application/json"), NOSNIFF, *fields], listing_json(entries))
     return Answer(200, [*PAGE_FIELDS, *fields], listing_page(path, entries))
