@@ -33,7 +33,7 @@ def cpython_tests():
     try:
         return importlib.import_module("test.test_httpservers")
     except ImportError:
-        missing("needs Python's own tests: apt install libpython3-testsuite")
+        missing("needs Python's own tests: apt install libpython3.11-testsuite (of the same version)")
 
 
 class Outside:
