@@ -65,7 +65,7 @@ nbval: install
 	$(QUIET_ENV) $(PARALLEL) --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout 60 notebooks
 
 recorded: install
-	NETLAB_HYPOTHESIS_PROFILE=recorded NETLAB_DIFFERENTIAL=2000 $(PARALLEL) tests/differential/test_wire*.py tests/wire
+	NETLAB_HYPOTHESIS_PROFILE=recorded NETLAB_DIFFERENTIAL=2000 $(PARALLEL) tests/differential/test_wire*.py tests/wire tests/http/test_differential.py
 
 bench: python
 	@$(PYTHON) tools/environment.py bench
