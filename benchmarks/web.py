@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.common import ROUNDS, Missing, need, spread, verdict
 
@@ -117,7 +117,7 @@ def run() -> None:
         ceiling = small_files(wrk, subjects)
         others(wrk, subjects, ceiling)
     memory()
-    the_log()
+    the_log(wrk)
 
 
 def make_site(folder: Path) -> Path:
@@ -181,7 +181,7 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def listening(port: int, process: subprocess.Popen[bytes]) -> bool:
+def listening(port: int, process: subprocess.Popen[Any]) -> bool:
     for _ in range(200):
         if process.poll() is not None:
             return False
@@ -300,26 +300,55 @@ def ask(port: int) -> float:
     return time.perf_counter() - begin
 
 
-def the_log() -> None:
-    """A log of many rows: bytes of each, seconds for its table. In a process of its own, whose memory is only this."""
-    program = f"""
-import sys, time, pandas
+LOGGING = """
+import os, sys, time, pandas, netlab
 from netlab import frames
-from netlab.serve.log import Log, Row
-def resident():
-    return int(open("/proc/self/statm").read().split()[1]) * 4096
-frames.from_columns(Log(1).columns(), frames.EXCHANGES)
-before, log = resident(), Log({ROWS})
-for n in range({ROWS}):
-    client, target = f"127.0.0.1:{{n % 28000}}", f"/page/{{n % 5000}}.html"
-    log.add(Row(1_767_225_600_000_000_000 + n, client, "GET", target, "HTTP/1.1", 200, 300, 1500, wait_ms=n * 1e-4, receive_ms=0.25, total_ms=0.5, reused=1, connection=n // 10, request=n % 10,
-        network="live", user_agent="Mozilla/5.0 (X11; Linux x86_64)", framing="length"), b"x" * 300, b"y" * 250)
-each = (resident() - before) / {ROWS}
-start = time.perf_counter()
-frame = frames.from_columns(log.columns(), frames.EXCHANGES)
-print(each, time.perf_counter() - start, len(frame))
+server = netlab.WebServer(sys.argv[1], port=int(sys.argv[2]), log_rows=int(sys.argv[3]))
+server.log  # what a first table loads is no row's memory
+for line in sys.stdin:
+    begin = time.perf_counter()
+    rows = len(server.log) if line == "table\\n" else 0
+    print(server.statuses.total(), rows, time.perf_counter() - begin, flush=True)
 """
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    print(f"  a log of {int(said[2]):,} rows")
-    print(verdict("memory of each", float(said[0]), 400, unit="bytes"))
-    print(verdict("its table", float(said[1]), 1.0, unit="s"))
+PAGES = """
+local count = 0
+request = function()
+  count = count + 1
+  return wrk.format("GET", "/small.html?page=" .. count % 5000)
+end
+"""
+"""Five thousand different targets."""
+
+
+def the_log(wrk: str) -> None:
+    """A log of many real requests: bytes of each, seconds for its table."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        site, port, script = make_site(Path(folder)), free_port(), Path(folder) / "pages.lua"
+        script.write_text(PAGES)
+        argv = [sys.executable, "-c", LOGGING, str(site), str(port), str(ROWS)]
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+        if not listening(port, process):
+            raise RuntimeError("netlab does not start")
+
+        def asked(word: str) -> list[float]:
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.write(f"{word}\n")
+            process.stdin.flush()
+            return [float(each) for each in process.stdout.readline().split()]
+
+        def loaded() -> None:
+            url = f"http://127.0.0.1:{port}/"
+            subprocess.run([wrk, "-t1", "-c16", "-d1s", "-s", str(script), url], capture_output=True, check=True)
+
+        loaded()  # the connections and the heads of the latest requests are no row's memory either
+        first, before = int(asked("count")[0]), resident(process.pid)
+        while asked("count")[0] < ROWS:
+            loaded()
+        rows = min(ROWS, int(asked("count")[0])) - first
+        each = (resident(process.pid) - before) / rows
+        _, rows_in_table, seconds = asked("table")
+        print(f"  a log of {int(rows_in_table):,} rows")
+        print(verdict("memory of each", each, 400, unit="bytes"))
+        print(verdict("its table", seconds, 1.0, unit="s"))
