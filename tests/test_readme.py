@@ -17,6 +17,7 @@ import netlab
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 VIRTUAL_COMMANDS = re.findall(r"^python -m netlab ((?:ping|traceroute) .*--network [a-z].*?) +#", README, re.MULTILINE)
 
 
@@ -42,10 +43,22 @@ def test_some_commands_of_the_readme_were_found() -> None:
     assert len(VIRTUAL_COMMANDS) >= 2
 
 
-def test_every_link_inside_the_repository_leads_somewhere() -> None:
-    links = re.findall(r"\]\(([^)]+)\)", README)
-    dead = [link for link in links if "://" not in link and not (ROOT / link).exists()]
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_inside_the_repository_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    dead = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert dead == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_name_of_netlab_that_a_page_tells_of_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for call in set(re.findall(r"`netlab\.([a-zA-Z_.]+)[(`]", text)) - {"http", "serve"}:
+        found = netlab
+        for name in call.split("."):
+            found = getattr(found, name)
+    for name in re.findall(r"`plot\.(\w+)", text):
+        assert name in netlab.plot.__all__
 
 
 def test_the_table_of_notebooks_has_each_with_its_title() -> None:
@@ -75,4 +88,4 @@ def test_every_target_of_make_that_is_named_exists() -> None:
 
 
 def test_it_is_short() -> None:
-    assert len(README.splitlines()) < 175
+    assert len(README.splitlines()) < 165 + len(NOTEBOOKS)
