@@ -9,7 +9,7 @@ from importlib import import_module
 
 from benchmarks.common import ROUNDS, Missing
 
-NAMES = ("start", "rtt", "many", "engine", "lab", "trace", "web")
+NAMES = ("start", "rtt", "many", "engine", "lab", "trace", "web", "proxy")
 
 
 def main(names: list[str]) -> int:

@@ -8,25 +8,36 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
 
-from benchmarks.common import ROUNDS, Missing, need, spread, verdict
+from benchmarks.common import Missing, need, verdict
+from benchmarks.servers import (
+    FIXED,
+    SECONDS,
+    Subject,
+    ask,
+    ceiling_of,
+    config,
+    figures,
+    free_port,
+    listening,
+    resident,
+    rounds,
+    start_all,
+    started,
+    told_ceiling,
+)
 
 TITLE = "The web server: requests per second and latency (wrk), memory"
-SECONDS = float(os.environ.get("NETLAB_BENCH_SECONDS") or 2)
-"""Of each run of wrk."""
 CONNECTIONS = (16, 64, 256, 1000)
-SERVER_CPU, CLIENT_CPU = 0, 1
 IDLE = 10_000
 ROWS = 100_000
 
@@ -44,29 +55,6 @@ app = web.Application()
 app.add_routes([web.static("/", sys.argv[1])])
 web.run_app(app, host="127.0.0.1", port=int(sys.argv[2]), print=None)
 """
-FIXED = """
-import socket, select, sys
-listener = socket.create_server(("127.0.0.1", int(sys.argv[2])), backlog=1024)
-listener.setblocking(False)
-poll, socks = select.epoll(), {}
-poll.register(listener, select.EPOLLIN)
-answer = b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok"
-while True:
-    for number, _ in poll.poll():
-        if number == listener.fileno():
-            sock, _ = listener.accept()
-            socks[sock.fileno()] = sock
-            poll.register(sock, select.EPOLLIN)
-            continue
-        try:
-            if socks[number].recv(65536):
-                socks[number].send(answer)
-                continue
-        except OSError:
-            pass
-        socks.pop(number).close()
-"""
-"""Reads nothing of a request: what wrk itself can do."""
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
 worker_rlimit_nofile 20000;
@@ -91,31 +79,18 @@ mimetype.assign = (".html" => "text/html", ".bin" => "application/octet-stream")
 """
 
 
-class Load(NamedTuple):
-    """What wrk reports."""
-
-    per_second: float
-    p99: float
-    """s"""
-
-
-class Subject(NamedTuple):
-    port: int
-    process: subprocess.Popen[bytes]
-
-
 def run() -> None:
     wrk, nginx = need("wrk", "wrk"), need("nginx", "nginx-light")
     if (os.cpu_count() or 1) < 2:
         raise Missing("a second CPU")
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         site = make_site(Path(folder))
-        subjects = start_all(stack, Path(folder), site, nginx)
+        subjects = start_servers(stack, Path(folder), site, nginx)
         print(
             f"  {subprocess.run([nginx, '-v'], capture_output=True, text=True).stderr.strip()}; wrk for {SECONDS:g} s"
         )
-        ceiling = small_files(wrk, subjects)
-        others(wrk, subjects, ceiling)
+        small_files(wrk, subjects)
+        others(wrk, subjects)
     memory()
     the_log(wrk)
 
@@ -129,13 +104,12 @@ def make_site(folder: Path) -> Path:
     return site
 
 
-def start_all(stack: contextlib.ExitStack, folder: Path, site: Path, nginx: str) -> dict[str, Subject]:
+def start_servers(stack: contextlib.ExitStack, folder: Path, site: Path, nginx: str) -> dict[str, Subject]:
     """Start every server that is there, each on the server's CPU."""
     python, log = sys.executable, str(folder / "python.log")
-    subjects: dict[str, Subject] = {}
     commands: dict[str, Callable[[int], list[str]]] = {
         "netlab": lambda port: [python, "-c", NETLAB, str(site), str(port)],
-        "nginx": lambda port: [nginx, "-p", str(folder), "-c", _config(folder, "nginx", NGINX, site, port)],
+        "nginx": lambda port: [nginx, "-p", str(folder), "-c", config(folder, "nginx", NGINX, port, site=site)],
         "http.server": lambda port: [
             python, "-m", "http.server", str(port), "-b", "127.0.0.1", "-p", "HTTP/1.1", "-d", str(site)
         ],
@@ -144,88 +118,15 @@ def start_all(stack: contextlib.ExitStack, folder: Path, site: Path, nginx: str)
     }  # fmt: skip
     lighttpd = shutil.which("lighttpd")
     if lighttpd:
-        commands["lighttpd"] = lambda port: [lighttpd, "-D", "-f", _config(folder, "lighttpd", LIGHTTPD, site, port)]
-    for name, argv in commands.items():
-        port = free_port()
-        process = stack.enter_context(started(argv(port), folder / f"{name}.out"))
-        if listening(port, process):
-            subjects[name] = Subject(port, process)
-        else:
-            print(f"  left out: {name} does not start here")
-    return subjects
+        commands["lighttpd"] = lambda port: [
+            lighttpd, "-D", "-f", config(folder, "lighttpd", LIGHTTPD, port, site=site)
+        ]  # fmt: skip
+    return start_all(stack, folder, commands)
 
 
-def _config(folder: Path, name: str, text: str, site: Path, port: int) -> str:
-    place = folder / f"{name}.conf"
-    place.write_text(text.format(folder=folder, site=site, port=port))
-    return str(place)
-
-
-@contextlib.contextmanager
-def started(argv: list[str], out: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with open(out, "wb") as sink:
-        process = subprocess.Popen(["taskset", "-c", str(SERVER_CPU), *argv], stdout=sink, stderr=sink)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
-
-
-def listening(port: int, process: subprocess.Popen[Any]) -> bool:
-    for _ in range(200):
-        if process.poll() is not None:
-            return False
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return True
-        except OSError:
-            time.sleep(0.05)
-    return False
-
-
-def load(wrk: str, port: int, connections: int, path: str, *fields: str) -> Load:
-    argv = ["taskset", "-c", str(CLIENT_CPU), wrk, "-t1", f"-c{connections}", f"-d{SECONDS:g}s", "--latency"]
-    for each in fields:
-        argv += ["-H", each]
-    said = subprocess.run([*argv, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True).stdout
-    per_second = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    tail = re.search(r"99%\s+([\d.]+)(us|ms|s)", said)
-    if not per_second or not tail:
-        raise RuntimeError(f"wrk said {said}")
-    return Load(float(per_second[1]), float(tail[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1.0}[tail[2]])
-
-
-def rounds(
-    wrk: str, subjects: dict[str, Subject], names: list[str], connections: int, path: str, *fields: str
-) -> dict[str, list[Load]]:
-    results: dict[str, list[Load]] = {name: [] for name in names if name in subjects}
-    for _ in range(ROUNDS):
-        for name in results:
-            results[name].append(load(wrk, subjects[name].port, connections, path, *fields))
-    return results
-
-
-def figures(results: dict[str, list[Load]]) -> dict[str, float]:
-    for name, loads in results.items():
-        tails = spread([each.p99 for each in loads], "ms", 1e3)
-        print(f"    {name:<12}{spread([each.per_second / 1000 for each in loads], 'k/s')}; p99 {tails}")
-    return {name: median(each.per_second for each in loads) for name, loads in results.items()}
-
-
-def small_files(wrk: str, subjects: dict[str, Subject]) -> float:
-    """1 KiB, keep-alive; gives what wrk can do."""
-    ceiling = median(load(wrk, subjects["fixed"].port, 64, "/").per_second for _ in range(ROUNDS))
-    print(f"  a fixed reply: {ceiling / 1000:.4g} k/s")
+def small_files(wrk: str, subjects: dict[str, Subject]) -> None:
+    """1 KiB, keep-alive."""
+    ceiling = ceiling_of(wrk, subjects["fixed"])
     for connections in CONNECTIONS:
         print(f"  1 KiB, {connections} connections")
         names = ["netlab", "nginx", "lighttpd"]
@@ -238,13 +139,10 @@ def small_files(wrk: str, subjects: dict[str, Subject]) -> float:
         print(verdict(f"p99 netlab/nginx at {connections}", tail["netlab"] / tail["nginx"], 3.0))
         if "http.server" in rate:
             print(verdict("netlab/http.server", rate["netlab"] / rate["http.server"], 25, at_most=False))
-        fastest = max(rate.values())
-        if ceiling < 1.5 * fastest:
-            print(f"    wrk does only {ceiling / fastest:.2f} × the fastest: it holds that one back")
-    return ceiling
+        told_ceiling(ceiling, rate)
 
 
-def others(wrk: str, subjects: dict[str, Subject], ceiling: float) -> None:
+def others(wrk: str, subjects: dict[str, Subject]) -> None:
     names = ["netlab", "nginx", "lighttpd"]
     print("  10 MiB, 16 connections")
     rate = figures(rounds(wrk, subjects, names, 16, "/big.bin"))
@@ -256,12 +154,6 @@ def others(wrk: str, subjects: dict[str, Subject], ceiling: float) -> None:
     since = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 60))
     rate = figures(rounds(wrk, subjects, names, 64, "/small.html", f"If-Modified-Since: {since}"))
     print(verdict("304: netlab/nginx", rate["netlab"] / rate["nginx"], 0.6, at_most=False))
-
-
-def resident(process: int) -> int:
-    """Bytes that a process has in memory."""
-    with open(f"/proc/{process}/statm", encoding="ascii") as numbers:
-        return int(numbers.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def memory() -> None:
@@ -289,15 +181,6 @@ def memory() -> None:
         print(f"  {count:,} idle connections")
         print(verdict("memory of each", each / 1024, 8, unit="KiB"))
         print(verdict("slowest of 20 new requests", slowest * 1e3, 50, unit="ms"))
-
-
-def ask(port: int) -> float:
-    begin = time.perf_counter()
-    with socket.create_connection(("127.0.0.1", port), 30) as sock:
-        sock.sendall(b"GET /small.html HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-        while sock.recv(65_536):
-            pass
-    return time.perf_counter() - begin
 
 
 LOGGING = """
