@@ -88,6 +88,9 @@ def network_for(network: str | World | Network | Path | None, seed: int = 1) -> 
 def world(description: str | Path | Mapping[str, Any] | World) -> World:
     """Give a world: by name, from a path of a TOML file, from TOML text, or from a dict.
 
+    What nodes, links, traffic and tunnels can be told (balance, nat, tos, control, limits, loss …) is in
+    ``help("netlab.internet.world")``, how to build a world in Python in ``help("netlab.internet.builder")``.
+
     Raises
     ------
     WorldError
@@ -334,6 +337,7 @@ def traceroute(
         protocol, first_ttl, max_ttl, attempts, timeout, window, flow, size, port, dont_fragment, tos, family, source,
         plan, match, gap_limit,
     )  # fmt: skip
+    yes_or_no("names", names)
     origins = origins_for(chosen, as_numbers)
     rows = complete(list(run_trace(destination, options, chosen, on_interrupt=_say_interrupted)), chosen)
     return frames.probes(with_as_numbers(with_names(rows, chosen, names), origins))
@@ -350,7 +354,7 @@ def tracing(
 
     ``stop`` as in `pinging`. A late answer changes its row in place, and the end of the trace adds flags to rows.
     """
-    names = arguments.pop("names", False)
+    names = yes_or_no("names", arguments.pop("names", False))
     chosen = network_for(network)
     origins = origins_for(chosen, arguments.pop("as_numbers", False))
     options = TraceOptions(**arguments)
@@ -360,6 +364,13 @@ def tracing(
         complete([row], chosen)
         yield row
     with_as_numbers(with_names(complete(rows, chosen), chosen, names), origins)
+
+
+def yes_or_no(name: str, value: Any) -> bool:
+    """Give ``value`` if it is True or False; raises UsageError for everything else, so that "no" is no yes."""
+    if not isinstance(value, bool):
+        raise UsageError(name, value, "must be True or False")
+    return value
 
 
 def with_names(rows: list[Row], network: Network, wanted: bool) -> list[Row]:
@@ -378,9 +389,7 @@ def origins_for(network: Network, wanted: bool) -> Callable[[str], int | None] |
 
     Raises UsageError when they are wanted and cannot be asked for.
     """
-    if not isinstance(wanted, bool):
-        raise UsageError("as_numbers", wanted, "must be True or False")
-    if not wanted or hasattr(network, "locate"):
+    if not yes_or_no("as_numbers", wanted) or hasattr(network, "locate"):
         return None
     from netlab.network.as_numbers import Origins
 
@@ -424,19 +433,20 @@ def _say_interrupted() -> None:
 
 
 def explain(packet: bytes) -> DataFrame:
-    """Take a packet apart: one row per field, in the order of its bytes.
+    """Take a packet, or HTTP messages, apart: one row per field, in the order of the bytes.
 
     Parameters
     ----------
     packet
-        A whole IP packet, such as a ``request`` or ``answer`` of a PROBES table.
+        A whole IP packet, such as a ``request`` or ``answer`` of a PROBES table; or what one side of a connection said
+        in HTTP, such as a ``request`` or ``answer`` of a PHASES table.
 
     Returns
     -------
     DataFrame
         FIELDS: ``layer`` (str), ``offset`` (int64, byte in the packet), ``bits`` (str, counted from that byte),
-        ``field``, ``value``, ``meaning``, ``defined_in`` (str). Bytes that are no packet give rows that say so;
-        ``b""`` gives none.
+        ``field``, ``value``, ``meaning``, ``defined_in`` (str). Bytes that are no packet give rows that say so, and so
+        does HTTP that breaks a rule; ``b""`` gives none.
 
     Raises
     ------
@@ -452,10 +462,15 @@ def explain(packet: bytes) -> DataFrame:
        offset          field value
     0       0        version     4
     1       0  header length     5
+    >>> netlab.explain(b"GET / HTTP/1.1\\r\\nHost: www\\r\\n\\r\\n")["field"].tolist()[:3]
+    ['method', 'target', 'version']
     """
+    from netlab.http import fields
+
     if not isinstance(packet, bytes | bytearray | memoryview):
         raise UsageError("packet", packet, "must be bytes: one value of the columns request or answer")
-    return frames.fields(wire.fields(bytes(packet)))
+    data = bytes(packet)
+    return frames.fields(fields.fields(data) if fields.is_http(data) else wire.fields(data))
 
 
 def doctor() -> DataFrame:

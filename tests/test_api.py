@@ -167,6 +167,14 @@ def test_pinging_gives_rows_one_by_one_and_stops_when_told():
     assert list(frames.probes(rows).columns) == list(frames.PROBES)
 
 
+def test_explain_takes_http_apart_and_says_what_breaks_a_rule():
+    fields = netlab.explain(b"GET /a HTTP/1.1\r\nHost: www\r\n\r\n")
+    assert fields["value"].tolist()[:3] == ["GET", "/a", "HTTP/1.1"] and set(fields["layer"]) == {"HTTP request"}
+    wrong = netlab.explain(b"GET /a HTTP/1.1\r\nHost : www\r\n\r\n")
+    why = ["refused (400): whitespace before the colon of a field", "RFC 9112 5.1"]
+    assert wrong.loc[3, ["meaning", "defined_in"]].tolist() == why
+
+
 def test_explain_takes_requests_and_answers():
     netlab.use("line")
     frame = netlab.ping("server", count=1)

@@ -17,6 +17,7 @@ import netlab
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+WITH_CODE = [ROOT / "docs" / "measuring.md", ROOT / "docs" / "serving.md"]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 VIRTUAL_COMMANDS = re.findall(r"^python -m netlab ((?:ping|traceroute) .*--network [a-z].*?) +#", README, re.MULTILINE)
 
@@ -85,6 +86,17 @@ def test_every_world_is_named() -> None:
 def test_every_target_of_make_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`?make ([a-z]+)", README)) - {"an"} <= targets
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.name)
+def test_the_code_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    pieces = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert pieces
+    with netlab.use("campus"):  # and afterwards back to what was in use
+        for piece in pieces:
+            exec(compile(piece, page.name, "exec"), {"__name__": "page"})
 
 
 def test_it_is_short() -> None:

@@ -33,7 +33,7 @@ def test_the_state_of_now_is_filled_and_told() -> None:
     figure = plot.states({"door": DOOR}, now={"door": "closed"})
     bold = [text.get_text() for text in figure.axes[0].texts if text.get_fontweight() == "bold"]
     assert sorted(bold) == ["closed", "door"]
-    assert figure.alt == "The door has the states open, closed; the door is closed now."
+    assert figure.alt == "The door has 2 states: open, closed; the door is closed now."
     assert figure.png().startswith(b"\x89PNG")
 
 

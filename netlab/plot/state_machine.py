@@ -114,9 +114,7 @@ def _arrow(axes: Axes, begin: float, end: float, middle: float, said: str) -> No
         words_at = middle + side * (0.14 + abs(step * bend) / 2 * _flatness(axes))
     look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 12, "color": QUIET, "linewidth": 1.3}
     gap = 0 if step == 0 else 28 if step == 1 else 4
-    axes.add_patch(
-        FancyArrowPatch(start, goal, connectionstyle=f"arc3,rad={bend}", shrinkA=gap, shrinkB=gap, **look)
-    )
+    axes.add_patch(FancyArrowPatch(start, goal, connectionstyle=f"arc3,rad={bend}", shrinkA=gap, shrinkB=gap, **look))
     text = axes.text(
         (begin + end) / 2, words_at, said, ha="center", va="center", fontsize=SMALL, color=INK, bbox=BEHIND_TEXT
     )
@@ -130,6 +128,6 @@ def _flatness(axes: Axes) -> float:
 
 
 def _alt(tables: Mapping[str, Machine], current: Mapping[str, str]) -> str:
-    told = [f"The {name} has the states {', '.join(table)}" for name, table in tables.items()]
+    told = [f"The {name} has {len(table)} states: {', '.join(table)}" for name, table in tables.items()]
     told += [f"the {name} is {state} now" for name, state in current.items()]
     return "; ".join(told) + "."

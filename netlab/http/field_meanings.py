@@ -1,0 +1,71 @@
+"""What the fields of HTTP mean, in a few words, and where each is defined: for `netlab.http.fields`."""
+
+from __future__ import annotations
+
+MEANINGS: dict[bytes, tuple[str, str]] = {
+    # Who and where
+    b"host": ("which of the sites at this address is meant", "RFC 9110 7.2"),
+    b"user-agent": ("which program asks", "RFC 9110 10.1.5"),
+    b"referer": ("the page from which the request came", "RFC 9110 10.1.3"),
+    b"origin": ("the site whose page asks", "RFC 6454 7"),
+    b"from": ("whom to write to about this client", "RFC 9110 10.1.2"),
+    b"server": ("which program answers", "RFC 9110 10.2.4"),
+    b"date": ("when the message was made", "RFC 9110 6.6.1"),
+    # Content and its framing
+    b"content-length": ("bytes of content", "RFC 9110 8.6"),
+    b"transfer-encoding": ("how the content is framed on this connection", "RFC 9112 6.1"),
+    b"content-type": ("what the content is", "RFC 9110 8.3"),
+    b"content-encoding": ("how the content is compressed", "RFC 9110 8.4"),
+    b"content-language": ("for readers of which language", "RFC 9110 8.5"),
+    b"content-location": ("the URL of exactly this content", "RFC 9110 8.7"),
+    b"content-disposition": ("whether to show or to save it, and under which name", "RFC 6266"),
+    b"content-range": ("which bytes of the whole these are", "RFC 9110 14.4"),
+    b"trailer": ("which fields come behind the content", "RFC 9110 6.6.2"),
+    b"te": ("whether trailers are welcome", "RFC 9110 10.1.4"),
+    b"location": ("where it is, or where to go next", "RFC 9110 10.2.2"),
+    b"expect": ("with 100-continue: say whether I should send the content at all", "RFC 9110 10.1.1"),
+    # The connection
+    b"connection": ("close: this is the last message; other names are for this connection only", "RFC 9110 7.6.1"),
+    b"keep-alive": ("an old wish to go on; nobody needs it", "RFC 9112 9"),
+    b"upgrade": ("another protocol that the sender could speak", "RFC 9110 7.8"),
+    b"via": ("the proxies it went through", "RFC 9110 7.6.3"),
+    b"forwarded": ("for whom a proxy asks", "RFC 7239"),
+    b"x-forwarded-for": ("for whom a proxy asks, before there was Forwarded", ""),
+    b"max-forwards": ("how many proxies may pass it on", "RFC 9110 7.6.2"),
+    b"proxy-authorization": ("name and password for the proxy", "RFC 9110 11.7.2"),
+    b"proxy-authenticate": ("how the proxy wants to be told who asks", "RFC 9110 11.7.1"),
+    b"proxy-status": ("what a proxy found on its way", "RFC 9209"),
+    b"proxy-connection": ("a mistake of old browsers; ignored", ""),
+    # What the client would like
+    b"accept": ("which kinds of content are welcome", "RFC 9110 12.5.1"),
+    b"accept-encoding": ("which compressions are welcome", "RFC 9110 12.5.3"),
+    b"accept-language": ("which languages are welcome", "RFC 9110 12.5.4"),
+    b"vary": ("which request fields the choice depended on", "RFC 9110 12.5.5"),
+    b"range": ("only these bytes, please", "RFC 9110 14.2"),
+    b"accept-ranges": ("whether parts can be asked for", "RFC 9110 14.3"),
+    b"allow": ("which methods this knows", "RFC 9110 10.2.1"),
+    b"retry-after": ("when to come back", "RFC 9110 10.2.3"),
+    b"authorization": ("name and password, or a token", "RFC 9110 11.6.2"),
+    b"www-authenticate": ("how the server wants to be told who asks", "RFC 9110 11.6.1"),
+    b"cookie": ("what the server asked to be reminded of", "RFC 6265 4.2"),
+    b"set-cookie": ("remind me of this next time", "RFC 6265 4.1"),
+    # Conditions and caches
+    b"etag": ("the name of exactly this version", "RFC 9110 8.8.3"),
+    b"last-modified": ("when it last changed", "RFC 9110 8.8.2"),
+    b"if-match": ("only if it is still this version", "RFC 9110 13.1.1"),
+    b"if-none-match": ("only if it is no longer this version", "RFC 9110 13.1.2"),
+    b"if-modified-since": ("only if it has changed since", "RFC 9110 13.1.3"),
+    b"if-unmodified-since": ("only if it has not changed since", "RFC 9110 13.1.4"),
+    b"if-range": ("parts if it is still this version, else all of it", "RFC 9110 13.1.5"),
+    b"cache-control": ("what caches may do with it", "RFC 9111 5.2"),
+    b"age": ("seconds since the origin made it, told by a cache", "RFC 9111 5.1"),
+    b"expires": ("until when a copy is fresh", "RFC 9111 5.3"),
+    b"pragma": ("no-cache, as it was said to HTTP/1.0", "RFC 9111 5.4"),
+    b"cache-status": ("what the caches on the way did", "RFC 9211"),
+    # Protection of readers
+    b"content-security-policy": ("what a page may load and run", "W3C CSP"),
+    b"x-content-type-options": ("nosniff: believe Content-Type", "WHATWG Fetch"),
+    b"access-control-allow-origin": ("whose pages may read this", "WHATWG Fetch"),
+    b"strict-transport-security": ("ask me by https only", "RFC 6797"),
+}
+"""Name in lower case → meaning and source."""

@@ -1,0 +1,125 @@
+"""The raw-request editor: bytes ⇄ text, the ready-made requests, the parsed view and the answer."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netlab.errors import UsageError
+from netlab.http.fields import fields
+from netlab.widgets import rawbytes
+from netlab.widgets.rawrequest import MOST, RawRequest
+from netlab.widgets.samples import SAMPLES
+
+
+@given(st.binary(max_size=80) | st.sampled_from([b"\\\n", b"\\n\n", b"a\\\\r\r\n"]))
+def test_any_bytes_can_be_written_and_read_again(data: bytes) -> None:
+    assert rawbytes.to_bytes(rawbytes.to_text(data)) == data
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        (r"a\r\nb", b"a\r\nb"),
+        ("a\nb", b"ab"),
+        (r"\x00\xfF\t\\n", b"\0\xff\t\\n"),
+        ("é", b"\xc3\xa9"),
+        ("", b""),
+    ],
+)
+def test_escapes(text: str, data: bytes) -> None:
+    assert rawbytes.to_bytes(text) == data
+
+
+@pytest.mark.parametrize("text", [r"a\q", r"\x1", "a\\"])
+def test_a_wrong_escape_is_named(text: str) -> None:
+    with pytest.raises(UsageError, match="a backslash begins"):
+        rawbytes.to_bytes(text)
+
+
+def test_lines_are_broken_where_lines_end() -> None:
+    assert rawbytes.to_text(b"A\r\nB\r\n\r\n") == "A\\r\\n\nB\\r\\n\n\\r\\n\n"
+    assert rawbytes.to_text(b"abcdef", 3) == "abc\n… 3 more bytes"
+
+
+def test_about_twenty_requests_are_ready_made_and_all_differ() -> None:
+    made = [rawbytes.to_bytes(sample.text) for sample in SAMPLES]
+    assert len(made) == len(set(made)) >= 20
+
+
+def editor(sent: list[str] | None = None) -> RawRequest:
+    return RawRequest(lambda: sent.append("sent") if sent is not None else None)
+
+
+def test_a_sample_fills_the_editor() -> None:
+    raw = editor()
+    assert raw.data == b"GET / HTTP/1.1\r\nHost: www\r\n\r\n" and raw.finish.value
+    names = [sample.key for sample in SAMPLES]
+    raw.sample.value = names.index("sample unfinished")
+    assert raw.data == b"GET / HTTP/1.1\r\nHost: www\r\n" and not raw.finish.value
+
+
+def test_the_parsed_view_follows_the_text() -> None:
+    raw = editor()
+    assert "<td" in raw._read.value and "which of the sites" in raw._read.value
+    raw.text.value = r"GET / HTTP/1.1\r\nHost : www\r\n\r\n"
+    assert "whitespace before the colon" in raw._read.value and 'aria-current="true"' in raw._read.value
+    raw.text.value = r"GET \q"
+    assert "a backslash begins" in raw._read.value and "nl-alarm" in raw._read.value
+
+
+def test_what_came_back_stands_beside_it_as_bytes_and_is_told() -> None:
+    raw = editor()
+    said = raw.show(raw.data, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n<b>")
+    assert said == "Answer: 200 OK, 41 bytes."
+    assert "HTTP/1.1 200 OK<span" in raw._answer.value and "&lt;b&gt;" in raw._answer.value
+    raw.text.value = "other"
+    assert raw._answer.value == "", "an answer to other bytes must not stand there"
+
+
+def test_several_answers_none_and_a_refusal_are_told() -> None:
+    raw = editor()
+    one = b"HTTP/1.1 204 No Content\r\n\r\n"
+    assert raw.show(raw.data * 2, one * 2) == "2 answers: 204 No Content, 204 No Content, 54 bytes."
+    assert raw.show(raw.data, b"").startswith("No answer")
+    refused = b"GET / HTTP/1.1\r\n\r\n"
+    assert "Refused: a request has exactly one Host field (RFC 9112 3.2)." in raw.show(refused, one)
+
+
+def test_an_answer_to_head_is_read_as_one() -> None:
+    raw = editor()
+    head = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert raw.show(head, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" * 2).startswith("2 answers") is True
+
+
+def test_a_long_answer_is_cut() -> None:
+    raw = editor()
+    raw.show(raw.data, b"HTTP/1.1 200 OK\r\n\r\n" + bytes(3 * MOST))
+    assert "more bytes" in raw._answer.value and len(raw._answer.value) < 6 * MOST
+
+
+def test_a_requests_bytes_can_be_loaded() -> None:
+    raw = editor()
+    raw.load(b"\x16\x03", finish=False)
+    assert raw.data == b"\x16\x03" and raw.text.value == r"\x16\x03" and not raw.finish.value
+
+
+def test_send_is_a_button() -> None:
+    sent: list[str] = []
+    editor(sent).send_button.click()
+    assert sent == ["sent"]
+
+
+def test_everything_is_labelled_and_scrolling_parts_can_be_reached_by_keyboard() -> None:
+    raw = editor()
+    raw.show(raw.data, b"HTTP/1.1 200 OK\r\n\r\n")
+    assert raw.text.description and raw.sample.description and raw.finish.description
+    for html in (raw._read.value, raw._answer.value):
+        assert 'tabindex="0"' in html and "aria-label=" in html
+
+
+def test_fields_of_every_sample_cover_its_bytes() -> None:
+    for sample in SAMPLES:
+        data = rawbytes.to_bytes(sample.text)
+        assert sum(int(row["bits"].partition("-")[2]) + 1 for row in fields(data)) == 8 * len(data)
