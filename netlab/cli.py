@@ -78,13 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     web.add_argument("--cert", metavar="FILE", help="speak https with this certificate (PEM)")
     web.add_argument("--key", metavar="FILE", help="the certificate's key, if it is not in the same file")
     web.set_defaults(run=_web)
-    proxy = tools.add_parser("proxy", formatter_class=_Help, help="forward http requests of programs on this machine")
-    proxy.add_argument("-p", "--port", type=int, default=8000, metavar="N", help="port (default 8000; 0: any free one)")
-    proxy.add_argument("--host", default="127.0.0.1", metavar="ADDR", help="127.0.0.1 (default), ::1 or localhost")
-    proxy.add_argument(
-        "-t", "--timeout", type=float, default=5.0, metavar="S", help="seconds to connect to a server (default 5)"
-    )
-    proxy.set_defaults(run=_proxy)
+    _add_proxy(tools)
     lab = tools.add_parser(
         "lab",
         formatter_class=_Help,
@@ -273,6 +267,34 @@ def _traceroute(options: argparse.Namespace) -> int:
     from netlab.cli_trace import traceroute
 
     return traceroute(options)
+
+
+def _add_proxy(tools: Any) -> None:
+    proxy = tools.add_parser("proxy", formatter_class=_Help, help="forward http requests, and open tunnels for https")
+    proxy.add_argument("-p", "--port", type=int, default=8000, metavar="N", help="port (default 8000; 0: any free one)")
+    proxy.add_argument("--host", default="127.0.0.1", metavar="ADDR", help="address to listen at (default 127.0.0.1)")
+    proxy.add_argument(
+        "-t", "--timeout", type=float, default=5.0, metavar="S", help="seconds to connect to a server (default 5)"
+    )
+    proxy.add_argument(
+        "--allow", action="append", default=[], metavar="NET", help="let clients of this network in, too (repeatable)"
+    )
+    proxy.add_argument(
+        "--allow-target", action="append", default=[], metavar="WHERE",
+        help="name, address or network that everybody may reach; may be repeated",
+    )  # fmt: skip
+    proxy.add_argument(
+        "--connect-port", action="append", type=int, default=[], metavar="N",
+        help="port that tunnels may lead to, besides 443; may be repeated",
+    )  # fmt: skip
+    proxy.add_argument("--users", metavar="FILE", help="ask for a password; the file has a line name:password for each")
+    proxy.add_argument("--cache", action="store_true", help="keep answers in memory and use them again")
+    proxy.add_argument("--pseudonym", default="netlab", metavar="NAME", help="name in the field Via (default netlab)")
+    proxy.add_argument(
+        "--forwarded", choices=("on", "off", "delete"), default="off", help="tell servers who asks (default off)"
+    )
+    proxy.add_argument("--strict", action="store_true", help="refuse requests whose Host differs from their target")
+    proxy.set_defaults(run=_proxy)
 
 
 def _web(options: argparse.Namespace) -> int:

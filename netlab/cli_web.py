@@ -44,10 +44,38 @@ def _certificate(cert: str | None, key: str | None) -> ssl.SSLContext | None:
 
 def proxy(options: argparse.Namespace) -> int:
     """Run the proxy."""
-    server = ProxyServer(
-        host=options.host, port=options.port, connect_timeout=options.timeout, log_rows=0, on_row=_print
-    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        server = ProxyServer(
+            host=options.host, port=options.port, connect_timeout=options.timeout, allow_clients=options.allow,
+            allow_targets=options.allow_target, connect_ports=[443, *options.connect_port], cache=options.cache,
+            users=_users(options.users), pseudonym=options.pseudonym, forwarded=options.forwarded,
+            strict=options.strict, log_rows=0, on_row=_print,
+        )  # fmt: skip
+    for warning in caught:
+        print(f"netlab: warning: {warning.message}", file=sys.stderr)
     return _until_interrupted(server, f"Forwarding http at {server.url} (CTRL+C ends it)")
+
+
+def _users(file: str | None) -> dict[str, str] | None:
+    """Read names and passwords; raises UsageError for what is not such a file. No line of it is ever shown."""
+    if file is None:
+        return None
+    try:
+        with open(file, encoding="utf-8") as opened:
+            lines = [line.rstrip("\r\n") for line in opened]
+    except (OSError, UnicodeError) as error:
+        raise UsageError("--users", file, f"must be a file that can be read: {error}") from None
+    users = {}
+    for number, text in enumerate(lines, 1):
+        name, colon, password = text.partition(":")
+        if text and not (name and colon and password):
+            raise UsageError("--users", file, f"line {number} must be name:password")
+        if text:
+            users[name] = password
+    if not users:
+        raise UsageError("--users", file, "has no line name:password")
+    return users
 
 
 def _until_interrupted(server: Server, text: str) -> int:

@@ -271,6 +271,36 @@ PHASES: dict[str, str] = {
     "answer": "bytes",
 }
 
+CROWD_OUTCOMES = ["answered", "refused", "reset", "timeout", "unreachable"]
+"""What becomes of a request of a load: an answer of whatever status, or none."""
+
+LOAD: dict[str, str] = {
+    "at_ms": "float64",
+    "client": "str",
+    "target": "str",
+    "slow": "bool",
+    "outcome": "category:crowd",
+    "status": "Int64",
+    "connect_ms": "float64",
+    "queue_ms": "float64",
+    "wait_ms": "float64",
+    "receive_ms": "float64",
+    "latency_ms": "float64",
+    "bytes": "int64",
+    "connection": "Int64",
+    "error": "str",
+    "started_at": "time",
+    "network": "category",
+}
+
+QUEUE: dict[str, str] = {
+    "time_ms": "float64",
+    "waiting": "int64",
+    "busy": "int64",
+    "refused": "int64",
+    "at": "time",
+}
+
 LISTING: dict[str, str] = {
     "name": "str",
     "kind": "str",
@@ -295,6 +325,7 @@ _CATEGORIES = {
     "balancer": BALANCERS,
     "verdict": VERDICT_CLASSES,
     "phase": PHASE_NAMES,
+    "crowd": CROWD_OUTCOMES,
 }
 _NOTHING: dict[str, Any] = {"str": "", "bytes": b"", "bool": False, "float64": nan, "int64": 0}
 

@@ -29,7 +29,7 @@ def har(rows: Iterable[Mapping[str, Any]], base: str) -> dict[str, Any]:
 
 def _entry(row: Mapping[str, Any], base: str) -> dict[str, Any]:
     target = row["target"] or ""
-    url = target if "://" in target else base.rstrip("/") + (target if target.startswith("/") else "/")
+    url = _url(row["method"], target, base)
     request, response = _head(row["request_head"]), _head(row["response_head"])
     head = row["response_head_bytes"]
     timings = {name: -1 if row.get(column) is None else row[column] for name, column in PARTS}
@@ -65,9 +65,17 @@ def _entry(row: Mapping[str, Any], base: str) -> dict[str, Any]:
         },
         "cache": {},
         "timings": timings,
+        **({"serverIPAddress": row["upstream_ip"]} if row.get("upstream_ip") else {}),
         "connection": str(row["connection"]),
         "comment": row["error"] or "",
     }
+
+
+def _url(method: str, target: str, base: str) -> str:
+    """The whole URL: a proxy has it in the target, a tunnel leads to https, and else it begins with the server's."""
+    if method == "CONNECT":
+        return f"https://{target}/"
+    return target if "://" in target else base.rstrip("/") + (target if target.startswith("/") else "/")
 
 
 def _head(head: bytes) -> list[dict[str, str]]:

@@ -251,6 +251,19 @@ class Lab:
             raise
         return unpickled(number)
 
+    def call(self, function: str, **arguments: Any) -> Any:
+        """Call a function of netlab's in the engine process, for programs on hosts that the engine plays itself.
+
+        ``function`` is ``"module:name"``; it gets the engine and the arguments, and must not take long: packets wait.
+        Arguments and value are what JSON can hold.
+        """
+        try:
+            reply, _ = self._run().engine.channel.ask("call", function=function, arguments=arguments)
+        except Ended:
+            self.close()
+            raise
+        return reply["value"]
+
     def lateness(self) -> dict[str, Any]:
         """How exact the lab has been: by how much packets reached the hosts later than in the world.
 

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from os import PathLike
 from typing import Any
@@ -110,6 +111,22 @@ class VirtualNetwork(Usable):
             self._driver = None
             self._lock.release()
 
+    @contextmanager
+    def driving(self) -> Iterator[Engine]:
+        """Drive the world as a measurement does, for what is no measurement: a client of its hosts' TCP."""
+        self.begin()
+        try:
+            yield self._running()
+        finally:
+            for inbox in self._inboxes.values():
+                inbox.clear()
+            self.end()
+
+    @property
+    def driven_here(self) -> bool:
+        """Whether this thread is in the middle of a measurement."""
+        return self._driver == threading.get_ident()
+
     def close(self) -> None:
         self.end()
         self._held = 0
@@ -119,6 +136,11 @@ class VirtualNetwork(Usable):
         self._held += 1
         if self._held == 1:
             self._engine = None
+
+    @property
+    def held(self) -> bool:
+        """Whether one world runs on from measurement to measurement."""
+        return self._held > 0
 
     def release(self) -> None:
         self._held = max(0, self._held - 1)
@@ -152,6 +174,10 @@ class VirtualNetwork(Usable):
     def locate(self, address: str) -> Node | None:
         """The node that has this address, with its place and AS number."""
         return self._names.node_of(address)
+
+    def host(self, name: str | None = None) -> str:
+        """The node with this name or address, None: where measurements start; raises `NameNotFound`."""
+        return (self._vantage if name is None else self._names.node(name)).name
 
     def source_for(self, destination: str, source: str | None = None) -> str:
         """As in `Network`; ``source`` may also be the name or an address of another node: then it starts there."""

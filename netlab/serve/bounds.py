@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from netlab.errors import UsageError
 from netlab.http.reader import Limits
@@ -58,23 +58,36 @@ class Bounds:
         return Limits(self.line, self.head, self.fields, self.chunk_line)
 
 
-NAMES = tuple(each.name for each in fields(Bounds) if each.init)
+@dataclass(frozen=True, slots=True)
+class ProxyBounds(Bounds):
+    """What a proxy has besides."""
+
+    answer_time: float = 30.0
+    """Seconds for the head of an origin's answer, from the end of the request on; more is 504."""
+    answer_head: int = 64 * 1024
+    """Bytes of that head; more is 502."""
+    tunnel_time: float = 300.0
+    """Seconds in which nothing moves in a tunnel, either way."""
 
 
-def bounds(given: Mapping[str, Any] | None) -> Bounds:
+B = TypeVar("B", bound=Bounds)
+
+
+def bounds(given: Mapping[str, Any] | None, of: type[B] = Bounds) -> B:  # type: ignore[assignment]
     """Check limits that somebody typed; what is not named keeps its default."""
     if given is None:
-        return Bounds()
+        return of()
+    names = tuple(each.name for each in fields(of) if each.init)
     if not isinstance(given, Mapping):
-        raise UsageError("limits", given, f"must be a dict with names out of {', '.join(NAMES)}")
+        raise UsageError("limits", given, f"must be a dict with names out of {', '.join(names)}")
     for name, value in given.items():
-        if name not in NAMES:
-            raise UsageError("limits", name, f"there is no such limit; there are {', '.join(NAMES)}")
-        kind = type(getattr(Bounds(), name))
+        if name not in names:
+            raise UsageError("limits", name, f"there is no such limit; there are {', '.join(names)}")
+        kind = type(getattr(of(), name))
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
         if not numeric or (kind is int and not isinstance(value, int)):
             raise UsageError(f"limits[{name!r}]", value, f"must be a {'whole ' if kind is int else ''}number")
         least = 0 if name in ("connections", "per_client", "drain", "body_rate", "linger_time") else 1e-3
         if not least <= value < 1e12:
             raise UsageError(f"limits[{name!r}]", value, "must be positive" if least else "must be 0 or more")
-    return Bounds(**given)
+    return of(**given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -140,7 +140,9 @@ def exchanges(connection: Connection, bounds: Bounds, begin: Begin, parse_head: 
         return
 
 
-def turn_away(connection: Connection, bounds: Bounds, wall: Callable[[], int], log: LogRefusal) -> Handler:
+def turn_away(
+    connection: Connection, bounds: Bounds, wall: Callable[[], int], log: LogRefusal, more: Sequence[Field] = ()
+) -> Handler:
     """Tell somebody that there are too many connections (RFC 9110 sections 15.6.4 and 10.2.3)."""
     started_at = wall()
     connection.within(bounds.linger_time)
@@ -149,6 +151,7 @@ def turn_away(connection: Connection, bounds: Bounds, wall: Callable[[], int], l
         (b"Date", write_date(started_at // SECOND)),
         *PAGE_FIELDS,
         (b"Retry-After", b"%d" % RETRY_AFTER),
+        *more,
         (b"Content-Length", b"%d" % len(page)),
         (b"Connection", b"close"),
     ]

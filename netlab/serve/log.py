@@ -36,8 +36,10 @@ class WebRow(NamedTuple):
     status: int
     request_bytes: int
     response_bytes: int
+    queue_ms: float
+    """Waiting for a worker and for the processor, on a host of a world; nan: nobody knows."""
     wait_ms: float
-    """Until the answer began to leave."""
+    """Until the answer began to leave, without that."""
     receive_ms: float
     """Until the system had taken all of it."""
     error: str
@@ -94,6 +96,20 @@ class ProxyRow(NamedTuple):
     framing: str
     keep_alive: int
     close_reason: str
+    head_ms: float
+    """Reading the head, from its first byte."""
+    first_byte_ms: float
+    """From the request's first byte to the answer's."""
+    family: str
+    """IPv4 or IPv6: of the connection to the origin."""
+    attempt: int
+    """2: the first connection to the origin had gone stale."""
+    via: str
+    """What the request had come through before."""
+    reason: str
+    """Phrase of the answer's status line."""
+    conditional_result: str
+    """not modified, precondition failed, or nothing."""
 
 
 Row = WebRow | ProxyRow
@@ -109,15 +125,16 @@ class Log:
         self._most, self._kind, self._network, self._rows_of = rows, kind, network, rows_of
         self._waiting: list[Sequence[Any]] = []
         self._columns: list[Any] = [_column(each) for each in get_type_hints(kind).values()]
-        self._heads: deque[tuple[bytes, bytes]] = deque(maxlen=min(rows, HEADS))
+        self._heads: deque[tuple[bytes, ...]] = deque(maxlen=min(rows, HEADS))
 
     def __len__(self) -> int:
         return min(len(self._columns[0]) + len(self._waiting), self._most)
 
-    def add(self, row: Sequence[Any], request_head: bytes = b"", response_head: bytes = b"") -> None:
-        """Append what ``rows_of`` makes a row of its kind from; the oldest one goes when there is no room."""
+    def add(self, row: Sequence[Any], request_head: bytes = b"", response_head: bytes = b"", *more: bytes) -> None:
+        """Append what ``rows_of`` makes a row of its kind from, with its heads; the oldest one goes when there is no
+        room."""
         self._waiting.append(row)
-        self._heads.append((request_head, response_head))
+        self._heads.append((request_head, response_head, *more))
         if len(self._waiting) >= BATCH:
             self._gather()
 
@@ -162,10 +179,14 @@ class Log:
         columns = _completed(
             {name: column[index : index + 1] for name, column in zip(names, self._columns, strict=True)}, self._network
         )
-        behind = len(self) - index  # 1: the latest row
-        heads = self._heads[-behind] if behind <= len(self._heads) else (b"", b"")
+        heads = self.heads(index)
         row = _plain(columns, [column[0] for column in columns.values()])
         return {**row, "request_head": heads[0], "response_head": heads[1]}
+
+    def heads(self, index: int) -> tuple[bytes, ...]:
+        """What was given to `add` with a row, 0 the oldest; empty heads when that is too long ago."""
+        behind = len(self) - index  # 1: the latest row
+        return self._heads[-behind] if behind <= len(self._heads) else (b"",) * 4
 
 
 def _column(kind: type) -> Any:
@@ -176,7 +197,8 @@ def _completed(columns: dict[str, Any], network: str) -> dict[str, Any]:
     """Add the columns that follow from the others."""
     rows = len(columns["started_at"])
     if "total_ms" not in columns:
-        columns["total_ms"] = list(map(add, columns["wait_ms"], columns["receive_ms"]))
+        known = (0.0 if isnan(queue) else queue for queue in columns["queue_ms"])
+        columns["total_ms"] = list(map(add, map(add, known, columns["wait_ms"]), columns["receive_ms"]))
         columns["reused"] = [int(number > 1) for number in columns["request"]]
         columns["handler_ms"] = [wait - head for wait, head in zip(columns["wait_ms"], columns["head_ms"], strict=True)]
         columns["respond_ms"] = columns["receive_ms"]

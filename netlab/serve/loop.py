@@ -5,12 +5,14 @@ The strategy:
 1. Every connection has a handler (see ``connection.py``) that waits for one thing at a time. The loop asks the selector
    who can go on, does that one system call, and lets the handler run until it waits again.
 2. What can be done at once is done at once: only a call that would block goes to the selector.
-3. *Fair*: a connection gets `TURN` such steps in a row, and a file goes out in slices; then it stands in line again.
-4. *Bounded*: when there are too many connections, the oldest idle one is closed for a new one, and if none is idle the
+3. A socket stays registered with the selector after it was waited for, because it mostly is again; if something
+   happens there that nobody waits for, it is unregistered then.
+4. *Fair*: a connection gets `TURN` such steps in a row, and a file goes out in slices; then it stands in line again.
+5. *Bounded*: when there are too many connections, the oldest idle one is closed for a new one, and if none is idle the
    new one is told so.
-5. *Deadlines are absolute*. A peer that sends a byte now and then moves none. They stand in a heap; an entry that
+6. *Deadlines are absolute*. A peer that sends a byte now and then moves none. They stand in a heap; an entry that
    was moved meanwhile is put back when it comes up, so that setting a deadline costs nothing.
-6. Nothing here sleeps or blocks; `stop` wakes the selector through a pair of sockets.
+7. Nothing here sleeps or blocks; `stop` wakes the selector through a pair of sockets.
 
 An exception in a handler ends that connection and nothing else.
 """
@@ -19,7 +21,6 @@ from __future__ import annotations
 
 import errno
 import heapq
-import os
 import selectors
 import socket
 import ssl
@@ -27,33 +28,31 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from netlab.serve.connection import (
     LATER,
     Connection,
-    Dial,
     DialFailed,
     Gone,
-    HalfClose,
     Handler,
-    HangUp,
     Late,
+    Move,
     Receive,
     Send,
     SendFile,
     Turn,
-    Wanted,
 )
-from netlab.serve.dialing import Dialing, Resolve, look_up
+from netlab.serve.dialing import LookUps, OpenSocket, Resolve, look_up
+from netlab.serve.loop_asks import UNFINISHED, WAYS
+from netlab.serve.moving import Pipes
+from netlab.serve.peers import RESERVE, Peer, Watch, is_here, most_connections, prepared, text_of
+from netlab.serve.pool import Pool
 
 TURN = 16
 """Steps of one connection before the others have theirs."""
-SLICE = 1 << 20
-"""Bytes of a file in one system call."""
 ACCEPTED_AT_ONCE = 64
-RESERVE = 64
-"""Descriptors that are kept for files, and for telling people that the server is full."""
 FROM_ELSEWHERE = 64
 """Connections at once from one address of another machine."""
 PAUSE = 50_000_000
@@ -62,34 +61,9 @@ NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 MORE = getattr(socket, "MSG_MORE", 0)
 HANDSHAKE_TIME = 10.0
 """s for a TLS handshake."""
-MOST_DESCRIPTORS = 65_536
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 Accept = Callable[[Connection], Handler]
-
-
-class Peer:
-    """A connection, its socket, its handler, and what the handler waits for."""
-
-    __slots__ = (
-        "address", "closed", "connection", "dialing", "done", "events", "handler", "heap_at", "opened", "secure",
-        "shaking", "socket", "wanted", "watched",
-    )  # fmt: skip
-
-    def __init__(self, sock: socket.socket, address: str, connection: Connection, handler: Handler) -> None:
-        self.socket, self.address, self.connection, self.handler = sock, address, connection, handler
-        self.secure = self.shaking = isinstance(sock, ssl.SSLSocket)
-        """TLS; and its handshake is not over."""
-        self.wanted: Wanted | None = None
-        self.done = 0
-        self.watched: socket.socket | None = None
-        """The one socket that the selector watches for this connection, and for what."""
-        self.events = 0
-        self.closed = False
-        self.opened: set[socket.socket] = set()
-        """What its handler dialled."""
-        self.dialing: Dialing | None = None
-        self.heap_at: int | None = None
 
 
 class Loop:
@@ -101,12 +75,16 @@ class Loop:
         most: int = 0,
         per_client: int = 0,
         context: ssl.SSLContext | None = None,
+        open_socket: OpenSocket = socket.socket,
     ) -> None:
-        self._resolve = resolve
+        self._open_socket = open_socket
+        """For what is dialled."""
         self._most, self._per_client, self._context = most or most_connections(), per_client, context
         self._from: Counter[str] = Counter()
         """How many connections each address has."""
-        self._resolved: deque[Peer] = deque()
+        self._look_ups = LookUps(resolve)
+        self._found: deque[Peer] = deque()
+        """A look-up of theirs has ended."""
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
@@ -114,13 +92,18 @@ class Loop:
         self._selector.register(self._woken, READ, None)
         self._listeners: list[tuple[socket.socket, Accept]] = []
         self._accepting = False
-        self._resume_at: int | None = None
         self._peers: dict[Peer, None] = {}
         """The open connections, the oldest first."""
         self._ready: list[Peer] = []
         """They have had their turn, and could go on at once."""
-        self._heap: list[tuple[int, int, Peer]] = []
+        self._heap: list[tuple[int, int, Peer | Callable[[], None]]] = []
+        """Deadlines, and what else is to be done at some time."""
+        self._entries = count()
         self._count = 0
+        self.pool: Pool[Watch] = Pool()
+        """Connections to origins that nobody uses just now."""
+        self._sweep_at: int | None = None
+        self._pipes = Pipes()
         self._settling: deque[threading.Event] = deque()
         self._grace: float | None = None
         self._stop_at: int | None = None
@@ -143,20 +126,24 @@ class Loop:
     def stop(self, grace: float = 3.0) -> None:
         """End `run`: accept nobody, let answers be finished for ``grace`` seconds, then close. From any thread."""
         self._grace = grace
-        try:
-            self._wake.send(b"\0")
-        except OSError:
-            pass  # it is awake, or has ended
+        self._wake_up()
 
     def settle(self, patience: float = 1.0) -> None:
         """Wait until the loop has finished what it was doing: what a client has seen is then in the log."""
         done = threading.Event()
         self._settling.append(done)
+        if self._wake_up():
+            done.wait(patience)
+
+    def _wake_up(self) -> bool:
+        """From any thread; gives False when the loop has ended."""
         try:
             self._wake.send(b"\0")
+        except BlockingIOError:
+            pass  # it is told already
         except OSError:
-            return  # it has ended
-        done.wait(patience)
+            return False
+        return True
 
     # -- the loop ---------------------------------------------------------------------------------------------------
 
@@ -165,19 +152,19 @@ class Loop:
             self._accept_again()
             while self._stop_at is None or (self._peers and self.now() < self._stop_at):
                 ready, self._ready = self._ready, []
-                for key, _ in self._selector.select(self._patience(bool(ready))):
-                    peer = key.data
-                    if type(peer) is Peer:
-                        self._step(peer)
-                    elif peer is None:
+                for key, events in self._selector.select(self._patience(bool(ready))):
+                    watch = key.data
+                    if type(watch) is Watch:
+                        self._happened(watch, events)
+                    elif watch is None:
                         self._drain_wake()
                     else:
-                        self._accept(key.fileobj, peer)  # type: ignore[arg-type]
+                        self._accept(key.fileobj, watch)  # type: ignore[arg-type]
                 for peer in ready:
                     self._step(peer)
                 self._expire()
-                while self._resolved:
-                    self._step(self._resolved.popleft())
+                while self._found:
+                    self._step(self._found.popleft())
                 while self._settling:
                     self._settling.popleft().set()
                 if self._grace is not None and self._stop_at is None:
@@ -189,8 +176,24 @@ class Loop:
         if ready:
             return 0.0
         times = [self._heap[0][0]] if self._heap else []
-        times += [at for at in (self._resume_at, self._stop_at) if at is not None]
+        if self._stop_at is not None:
+            times.append(self._stop_at)
         return max(0, min(times) - self.now()) / 1e9 if times else None
+
+    def _happened(self, watch: Watch, events: int) -> None:
+        """A socket can be read or written: go on with whoever waited for it."""
+        if events & READ:
+            reader, watch.reader = watch.reader, None
+            if reader is None:
+                self._unwatch(watch, READ)
+            else:
+                self._step(reader)
+        if events & WRITE:
+            writer, watch.writer = watch.writer, None
+            if writer is None:
+                self._unwatch(watch, WRITE)
+            else:
+                self._step(writer)
 
     def _drain_wake(self) -> None:
         try:
@@ -210,8 +213,7 @@ class Loop:
     # -- accepting --------------------------------------------------------------------------------------------------
 
     def _accept_again(self) -> None:
-        self._resume_at = None
-        if not self._accepting:
+        if not self._accepting and self._grace is None:
             self._accepting = True
             for listener, accept in self._listeners:
                 self._selector.register(listener, READ, accept)
@@ -231,17 +233,15 @@ class Loop:
             except OSError as error:
                 if error.errno in NO_DESCRIPTORS:  # a busy loop would be the alternative
                     self._stop_accepting()
-                    self._resume_at = self.now() + PAUSE
+                    self._at(self.now() + PAUSE, self._accept_again)
                     return
                 continue  # that one gave up while it waited
             self._open(sock, address, accept)
 
     def _open(self, sock: socket.socket, address: Any, accept: Accept) -> None:
-        sock.setblocking(False)
         try:
-            if sock.family != getattr(socket, "AF_UNIX", None):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            server = _text(sock.getsockname())
+            prepared(sock)
+            server = text_of(sock.getsockname())
             if self._context:
                 sock = self._context.wrap_socket(
                     sock, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=True
@@ -255,9 +255,9 @@ class Loop:
             sock.close()  # there is no room to explain it
             return
         self._count += 1
-        connection = Connection(self, self._count, _text(address), server)
+        connection = Connection(self, self._count, text_of(address), server)
         connection.full = full
-        peer = Peer(sock, client, connection, accept(connection))
+        peer = Peer(Watch(sock), client, connection, accept(connection))
         self._peers[peer] = None
         self._from[client] += 1
         if peer.secure:
@@ -266,7 +266,7 @@ class Loop:
 
     def _is_full(self, client: str) -> bool:
         """Whether a new connection is one too many, even after the oldest idle one has been closed for it."""
-        allowed = self._per_client or (FROM_ELSEWHERE if client and not _is_here(client) else 0)
+        allowed = self._per_client or (FROM_ELSEWHERE if client and not is_here(client) else 0)
         if allowed and self._from[client] >= allowed:
             return True
         if len(self._peers) >= self._most:
@@ -276,10 +276,20 @@ class Loop:
             self._close(idle)
         return False
 
+    def start(self, begin: Accept, on_end: Callable[[], None] | None = None) -> None:
+        """Run a handler that nobody has connected to: a client, which dials. Before `run`, or in its thread."""
+        self._count += 1
+        connection = Connection(self, self._count, "", "")
+        peer = Peer(None, "", connection, begin(connection))
+        peer.on_end = on_end
+        self._peers[peer] = None
+        self._from[""] += 1
+        self._ready.append(peer)
+
     # -- one connection ---------------------------------------------------------------------------------------------
 
     def _step(self, peer: Peer) -> None:
-        """Go on with a connection until it has to wait, or has had its turn."""
+        """Go on with a handler until it has to wait, or has had its turn."""
         if peer.closed:
             return
         wanted = peer.wanted
@@ -293,72 +303,50 @@ class Loop:
                     else:
                         result = self._try(peer, wanted)
                 except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as block:
-                    self._wait(peer, *self._watched(peer, block))
+                    self._wait(peer, block)
                     return
-                if result is None:
+                if result is UNFINISHED:
                     self._progress(peer)
-                    continue  # a part of it is done
+                    continue
                 peer.done = 0
                 wanted = peer.wanted = peer.handler.send(result)
-                if wanted is LATER and not peer.secure:
-                    self._wait(peer, peer.socket, READ)
+                if type(wanted) is Receive and wanted.later and not peer.secure:
+                    self._watch(wanted.stream or peer.watch, READ, peer)
                     return
                 if type(wanted) is Turn:
                     break
-            self._keep_deadline(peer)
+            self._keep_deadline(peer.main)
             self._ready.append(peer)
         except StopIteration:
-            self._close(peer)
+            self._end(peer)
         except DialFailed as failure:
             self._throw(peer, failure)
         except OSError:
-            self._throw(peer, Gone())
+            self._throw(peer, self._gone(peer))
         except Exception as fault:
-            self._close(peer)
-            self.on_fault(peer.connection, fault)
+            self._let_out(peer, fault)
 
     def _try(self, peer: Peer, wanted: Any) -> Any:
-        """Do what the handler waits for: its answer, or None when there is more to do. Raises BlockingIOError."""
+        """Do what the handler waits for: its answer, or UNFINISHED. Raises BlockingIOError when it has to wait."""
         if peer.shaking:
-            peer.socket.do_handshake()  # type: ignore[attr-defined]
+            peer.socket.do_handshake()
             peer.shaking = False
         kind = type(wanted)
         if kind is Receive:
-            return (wanted.stream or peer.socket).recv(wanted.limit)
+            return (wanted.stream or peer.watch).socket.recv(wanted.limit)
         if kind is bytes:
             if not peer.done:
                 peer.done = peer.socket.send(wanted)
-                return True if peer.done == len(wanted) else None
+                return True if peer.done == len(wanted) else UNFINISHED
             wanted, kind = Send(wanted), Send
         if kind is Send:
             data = wanted.data
             if peer.done:
                 data = memoryview(data)[peer.done :]
             flags = MORE if wanted.more and not peer.secure else 0
-            peer.done += (wanted.stream or peer.socket).send(data, flags)
-            return True if peer.done >= len(wanted.data) else None
-        if kind is SendFile:
-            return self._send_slice(peer, wanted)
-        if kind is Dial:
-            return self._dial(peer, wanted)
-        if kind is HangUp:
-            self._forget(peer, wanted.stream)
-            return True
-        if kind is Turn:
-            return True
-        assert kind is HalfClose
-        if peer.secure and wanted.stream is None:
-            return self._say_goodbye(peer)
-        (wanted.stream or peer.socket).shutdown(socket.SHUT_WR)
-        return True
-
-    def _say_goodbye(self, peer: Peer) -> bool:
-        """Close the sending side of TLS with its close_notify (RFC 8446 section 6.1)."""
-        try:
-            peer.socket.unwrap()  # type: ignore[attr-defined]
-        except (OSError, ValueError):
-            pass  # the other side has not said it yet, and need not
-        return True
+            peer.done += (wanted.stream or peer.watch).socket.send(data, flags)
+            return True if peer.done >= len(wanted.data) else UNFINISHED
+        return WAYS[kind](self, peer, wanted)
 
     def _progress(self, peer: Peer) -> None:
         """The other side has taken something."""
@@ -366,113 +354,170 @@ class Loop:
         if patience is not None:
             peer.connection.deadline = self.now() + patience
 
-    def _dial(self, peer: Peer, wanted: Dial) -> Any:
-        """Look up in a side thread, then connect to one address after the other, as long as the deadline allows."""
-        if peer.dialing is None:
-            peer.dialing = Dialing(wanted, self._resolve, lambda: self._found(peer))
-        stream = peer.dialing.connected()  # BlockingIOError while it goes on, DialFailed at its end
-        address, peer.dialing = peer.dialing.address, None
-        peer.opened.add(stream)
-        return stream, address
+    def _wait(self, peer: Peer, block: Exception) -> None:
+        """Have the selector tell when the handler can go on."""
+        wanted: Any = peer.wanted
+        kind = type(wanted)
+        if isinstance(block, ssl.SSLError):  # with TLS, a read can have to write
+            self._watch(peer.watch, READ if isinstance(block, ssl.SSLWantReadError) else WRITE, peer)
+        elif peer.shaking or kind is Receive:
+            self._watch(getattr(wanted, "stream", None) or peer.watch, READ, peer)
+        elif kind is Move:
+            full = peer.moving is not None and peer.moving.full
+            self._watch((wanted.sink if full else wanted.source) or peer.watch, WRITE if full else READ, peer)
+        elif kind in (bytes, Send, SendFile):
+            self._watch(getattr(wanted, "stream", None) or peer.watch, WRITE, peer)
+        else:  # something else tells: see ``loop_asks.py``
+            self._keep_deadline(peer.main)
 
-    def _found(self, peer: Peer) -> None:
-        """In the side thread: the name is looked up."""
-        self._resolved.append(peer)
-        try:
-            self._wake.send(b"\0")
-        except OSError:
-            pass
+    # -- what is watched --------------------------------------------------------------------------------------------
 
-    def _watched(self, peer: Peer, block: Exception) -> tuple[socket.socket | None, int]:
-        """What the selector shall watch until the connection can go on; with TLS, a read can have to write."""
-        if isinstance(block, ssl.SSLError):
-            return peer.socket, READ if isinstance(block, ssl.SSLWantReadError) else WRITE
-        if isinstance(peer.wanted, Dial):
-            return (peer.dialing.socket, WRITE) if peer.dialing and peer.dialing.socket else (None, 0)
-        sock = getattr(peer.wanted, "stream", None) or peer.socket
-        return sock, READ if isinstance(peer.wanted, Receive) else WRITE
-
-    def _forget(self, peer: Peer, stream: socket.socket) -> None:
-        if peer.watched is stream:
-            self._unwatch(peer)
-        peer.opened.discard(stream)
-        stream.close()
-
-    def _send_slice(self, peer: Peer, wanted: SendFile) -> int | None:
-        left = wanted.length - peer.done
-        if left <= 0:
-            return peer.done
-        offset = wanted.offset + peer.done
-        if hasattr(os, "sendfile") and not peer.secure:
-            sent = os.sendfile(peer.socket.fileno(), wanted.descriptor, offset, min(left, SLICE))
+    def _watch(self, watch: Watch, event: int, peer: Peer) -> None:
+        """Have the selector tell a peer."""
+        if event == READ:
+            watch.reader = peer
         else:
-            data = os.pread(wanted.descriptor, min(left, 65_536), offset)
-            sent = peer.socket.send(data) if data else 0
-        peer.done += sent
-        return peer.done if sent == 0 or peer.done >= wanted.length else None
+            watch.writer = peer
+        if not watch.events & event:
+            self._watch_for(watch, event)
+        self._keep_deadline(peer.main)
 
-    def _wait(self, peer: Peer, sock: socket.socket | None, events: int) -> None:
-        """Watch this socket for this, and nothing else of the connection; None: no socket, a side thread will tell."""
-        if sock is not peer.watched or events != peer.events:
-            if sock is None:
-                self._unwatch(peer)
-            elif sock is peer.watched:
-                self._selector.modify(sock, events, peer)
+    def _watch_for(self, watch: Watch, event: int) -> None:
+        if watch.events:
+            self._selector.modify(watch.socket, watch.events | event, watch)
+        else:
+            self._selector.register(watch.socket, event, watch)
+        watch.events |= event
+
+    def _unwatch(self, watch: Watch, event: int) -> None:
+        """Something happened at a socket, and nobody waits for it."""
+        if watch in self.pool:
+            self.pool.drop(watch)
+            self._drop(watch)
+        elif watch.events & event:
+            watch.events &= ~event
+            if watch.events:
+                self._selector.modify(watch.socket, watch.events, watch)
             else:
-                self._unwatch(peer)
-                self._selector.register(sock, events, peer)
-            peer.watched, peer.events = sock, events
-        self._keep_deadline(peer)
+                self._selector.unregister(watch.socket)
 
-    def _keep_deadline(self, peer: Peer) -> None:
-        deadline = peer.connection.deadline
-        if deadline is not None and (peer.heap_at is None or deadline < peer.heap_at):
-            peer.heap_at = deadline
-            heapq.heappush(self._heap, (deadline, id(peer), peer))
+    def _drop(self, watch: Watch) -> None:
+        """Close a socket."""
+        if watch.events:
+            self._selector.unregister(watch.socket)
+            watch.events = 0
+        watch.reader = watch.writer = None
+        watch.socket.close()
 
-    def _unwatch(self, peer: Peer) -> None:
-        if peer.watched:
-            self._selector.unregister(peer.watched)
-            peer.watched, peer.events = None, 0
+    def _plan_sweep(self) -> None:
+        """See to it that the pool is looked through in time."""
+        at = self.pool.next_at
+        if at is not None and (self._sweep_at is None or at < self._sweep_at):
+            self._sweep_at = at
+            self._at(at, lambda: self._sweep(at))
+
+    def _sweep(self, at: int) -> None:
+        """Close what has been in the pool for too long."""
+        if at != self._sweep_at:
+            return  # it was put forward
+        self._sweep_at = None
+        for stream in self.pool.expired(self.now()):
+            self._drop(stream)
+        self._plan_sweep()
+
+    # -- time -------------------------------------------------------------------------------------------------------
+
+    def _at(self, at: int, do: Callable[[], None]) -> None:
+        heapq.heappush(self._heap, (at, next(self._entries), do))
+
+    def _keep_deadline(self, main: Peer) -> None:
+        deadline = main.connection.deadline
+        if deadline is not None and (main.heap_at is None or deadline < main.heap_at):
+            main.heap_at = deadline
+            heapq.heappush(self._heap, (deadline, next(self._entries), main))
 
     def _expire(self) -> None:
         now = self.now()
-        if self._resume_at is not None and self._resume_at <= now and self._stop_at is None:
-            self._accept_again()
         while self._heap and self._heap[0][0] <= now:
-            at, _, peer = heapq.heappop(self._heap)
-            if peer.closed or at != peer.heap_at:
+            at, _, what = heapq.heappop(self._heap)
+            if not isinstance(what, Peer):
+                what()
                 continue
-            peer.heap_at = None
-            deadline = peer.connection.deadline
+            if what.closed or at != what.heap_at:
+                continue
+            what.heap_at = None
+            deadline = what.connection.deadline
             if deadline is None:
                 continue
             if deadline <= now:
-                peer.connection.deadline = None
-                self._throw(peer, Late())
+                what.connection.deadline = None
+                self._throw(what, Late())
             else:
-                self._keep_deadline(peer)
+                self._keep_deadline(what)
+
+    # -- ends -------------------------------------------------------------------------------------------------------
+
+    def _gone(self, peer: Peer) -> Gone:
+        """Say which side is gone."""
+        gone, wanted = Gone(), peer.wanted
+        if type(wanted) is Move:
+            gone.stream = wanted.sink if peer.moving is not None and peer.moving.full else wanted.source
+        else:
+            gone.stream = getattr(wanted, "stream", None)
+        return gone
 
     def _throw(self, peer: Peer, error: Exception) -> None:
+        """What the handler waits for will not come."""
         if peer.closed:
             return
-        self._end_dialing(peer)
+        self._give_up(peer)
         try:
             peer.wanted, peer.done = peer.handler.throw(error), 0
-        except (StopIteration, Late, Gone, DialFailed):
-            self._close(peer)
+        except StopIteration:
+            self._end(peer)
         except Exception as fault:
-            self._close(peer)
-            self.on_fault(peer.connection, fault)
+            self._let_out(peer, fault)
         else:
             self._ready.append(peer)
-            self._keep_deadline(peer)
+            self._keep_deadline(peer.main)
 
-    def _end_dialing(self, peer: Peer) -> None:
+    def _give_up(self, peer: Peer) -> None:
+        """End what goes on for a handler."""
+        parts, peer.parts, peer.found = peer.parts or (), None, None
+        for part in parts:
+            part.closed = True
+            self._give_up(part)
+            part.handler.close()
         if peer.dialing is not None:
-            self._unwatch(peer)
             peer.dialing.close()
             peer.dialing = None
+        if peer.moving is not None:
+            peer.moving.close()
+            peer.moving = None
+
+    def _let_out(self, peer: Peer, fault: Exception) -> None:
+        """A handler has ended by an exception."""
+        if peer.parent is not None:
+            peer.closed = True
+            self._give_up(peer)
+            if peer.parent.parts:
+                peer.parent.parts.discard(peer)
+            self._throw(peer.parent, fault)
+            return
+        self._close(peer)
+        if not isinstance(fault, Late | Gone | DialFailed):
+            self.on_fault(peer.connection, fault)
+
+    def _end(self, peer: Peer) -> None:
+        """A handler has come to its end."""
+        if peer.parent is None:
+            self._close(peer)
+            return
+        peer.closed, parts = True, peer.parent.parts
+        if parts is not None:
+            parts.discard(peer)
+            if not parts:
+                self._step(peer.parent)
 
     def _close(self, peer: Peer) -> None:
         if peer.closed:
@@ -482,59 +527,26 @@ class Loop:
         self._from[peer.address] -= 1
         if not self._from[peer.address]:
             del self._from[peer.address]
-        self._unwatch(peer)
-        self._end_dialing(peer)
+        self._give_up(peer)
         peer.handler.close()
-        for stream in (peer.socket, *peer.opened):
-            stream.close()
+        for watch in (*peer.opened, *([peer.watch] if peer.watch else [])):
+            self._drop(watch)
+        if peer.on_end is not None:
+            peer.on_end()
 
     def _close_all(self) -> None:
         self._stop_accepting()
         for peer in list(self._peers):
             self._close(peer)
+        for stream in self.pool.clear():
+            self._drop(stream)
         for listener, _ in self._listeners:
             listener.close()
+        self._pipes.close()
         self._selector.close()
         self._wake.close()
         self._woken.close()
 
 
-def most_connections() -> int:
-    """How many connections this process can have: its descriptors, as many as it may raise them to, less a reserve."""
-    try:
-        import resource
-    except ImportError:  # Windows: select() takes 512 sockets
-        return 512 - RESERVE
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
-    if wanted > soft != resource.RLIM_INFINITY:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            soft = wanted
-        except (ValueError, OSError):
-            pass  # macOS has a limit of its own below the one it tells
-    most = MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
-    return max(16, most - RESERVE - _descriptors_in_use())
-
-
-def _descriptors_in_use() -> int:
-    try:
-        return len(os.listdir("/proc/self/fd"))
-    except OSError:
-        return RESERVE
-
-
-def _is_here(address: str) -> bool:
-    """Whether an address is one of this machine's loopback."""
-    return address.startswith("127.") or address in ("::1", "::ffff:127.0.0.1")
-
-
 def _ignore(connection: Connection, fault: Exception) -> None:
     """Nobody asked to be told."""
-
-
-def _text(address: Any) -> str:
-    """``192.0.2.1:80`` or ``[2001:db8::1]:80``."""
-    if not isinstance(address, tuple):
-        return str(address or "unix")
-    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"

@@ -16,13 +16,26 @@ from math import nan
 from typing import Any
 
 from netlab.errors import RemoteProtocolError
+from netlab.http.connection import Exchanges
 from netlab.http.events import Request
 from netlab.http.reader import Reader
 from netlab.http.writer import chunk, last_chunk
 from netlab.serve import answers
 from netlab.serve.answers import PIECE, Answer, Piece, Site, refused
-from netlab.serve.connection import LATER, SECOND, Connection, Gone, Handler, Late, Send, SendFile, Turn, Wanted
-from netlab.serve.exchange import EAGER, Exchange, Steps, asked, keeps, linger, turn_away
+from netlab.serve.connection import (
+    LATER,
+    SECOND,
+    Connection,
+    Gone,
+    Handler,
+    Late,
+    Send,
+    SendFile,
+    Turn,
+    Wanted,
+    Work,
+)
+from netlab.serve.exchange import EAGER, Exchange, Steps, asked, escaped, keeps, linger, turn_away
 from netlab.serve.files import Folder, Opened
 from netlab.serve.log import NONE
 
@@ -43,18 +56,22 @@ def serve(connection: Connection, site: Site) -> Handler:
 class _Conversation(Exchange):
     """One connection: a request and its answer at a time."""
 
-    __slots__ = ("answered", "file", "head", "site")
+    __slots__ = ("answered", "file", "head", "said", "site", "waited")
 
     def __init__(self, connection: Connection, site: Site) -> None:
         reader = Reader("server", site.bounds.of_heads, site.parse_head)
         super().__init__(connection, reader, 0, site.wall, site.bounds)
         self.site = site
+        self.said = Exchanges()
+        """Whose turn it is; whatever would be out of turn is an exception, not an answer."""
         self.file: Opened | None = None
         """What the answer sends; closed with it."""
         self.head = b""
         """The answer's."""
         self.answered = 0
         """When the answer began to leave."""
+        self.waited = 0
+        """ns of this request in queues: for a worker, and for the processor."""
 
     def run(self) -> Handler:
         connection, reader = self.connection, self.reader
@@ -73,6 +90,10 @@ class _Conversation(Exchange):
                         if not data and reader.fresh:
                             return  # between two requests
                         request, wanted = self.take(data, ended=not data), EAGER
+                    self.said.client_says("request")
+                    if connection.works:
+                        connection.deadline = None
+                        self.waited += yield Work(escaped(request.target))
                     answer = self._answer(request)
                     if not isinstance(answer, Answer):
                         answer = yield from answer
@@ -87,8 +108,11 @@ class _Conversation(Exchange):
                 except Exception as fault:  # ours, or a learner's: the others must not feel it
                     answer = self._fault(fault)
                 keep = self._keeps(answer)
-                if keep and reader.framing.kind != "none":
-                    keep = yield from self._drop()
+                if keep and (reader.framing.kind == "none" or (yield from self._drop())):
+                    self.said.client_says("end")
+                else:
+                    keep = False
+                self.said.server_says("response")
                 try:
                     whole = self._whole(answer, keep)
                     if whole is None:
@@ -104,7 +128,10 @@ class _Conversation(Exchange):
                 self._log(answer, answer.error, keep)
                 if self.file is not None:
                     self._close_file()
-                reader.next_message()
+                self.said.server_says("end")
+                if keep:
+                    self.said.next_exchange()
+                    reader.next_message()
             yield from linger(connection, self.bounds)
         except Gone:
             return
@@ -115,7 +142,7 @@ class _Conversation(Exchange):
         """Get ready for the next request."""
         connection, bounds, now = self.connection, self.bounds, self.connection.now()
         self.number += 1
-        self.request, self.received, self.head_at, self.head = None, 0, 0, b""
+        self.request, self.received, self.head_at, self.head, self.waited = None, 0, 0, b"", 0
         self.started = now
         if self.reader.fresh and self.number > 1:
             connection.idle = True
@@ -123,6 +150,9 @@ class _Conversation(Exchange):
         else:
             self.started_at = self._wall()
             connection.deadline = now + bounds.head_ns
+            if self.number == 1 and connection.waited:
+                self.waited = connection.waited
+                self.started, self.started_at = now - self.waited, self.started_at - self.waited
 
     def _close_file(self) -> None:
         if self.file is not None:
@@ -250,9 +280,16 @@ class _Conversation(Exchange):
         record = (
             self.started_at, connection.client, request, answer, error, answer.status, self.received, self.sent,
             self.started, self.head_at, self.answered, connection.now(), connection.number, self.number,
-            reader.head_bytes, len(self.head), keep,
+            reader.head_bytes, len(self.head), keep, self._queues() if connection.works else NO_QUEUES,
         )  # fmt: skip
         self.site.log(record, reader.head if request else b"", self.head)
+
+    def _queues(self) -> tuple[float, int, int]:
+        """What a row says of queues: ms in all, ns in all, and ns before the head could be read."""
+        return self.waited / 1e6, self.waited, self.connection.waited if self.number == 1 else 0
+
+
+NO_QUEUES = (nan, 0, 0)
 
 
 def rows_of(records: list[Any]) -> Iterator[tuple[Any, ...]]:
@@ -261,18 +298,18 @@ def rows_of(records: list[Any]) -> Iterator[tuple[Any, ...]]:
     for record in records:
         (
             started_at, client, request, answer, error, status, received, sent, started, head_at, answered, ended,
-            connection, number, request_head_bytes, response_head_bytes, keep,
+            connection, number, request_head_bytes, response_head_bytes, keep, (queue_ms, waited, before),
         ) = record  # fmt: skip
         pair = id(request), id(answer)
         if pair not in told:
             told[pair] = (*asked(request), answer.rule, _framing_word(answer, request), answer.condition)
         method, target, version, referer, user_agent, wanted, rule, framing, condition = told[pair]
         yield (
-            started_at, client, method, target, version, status, received, sent,
-            (answered - started) / 1e6, (ended - answered) / 1e6, error, rule, connection, number,
+            started_at, client, method, target, version, status, received, sent, queue_ms,
+            (answered - started - waited) / 1e6, (ended - answered) / 1e6, error, rule, connection, number,
             referer, user_agent, wanted, request_head_bytes if request else NONE, response_head_bytes,
             framing, condition, keep, "" if keep else error or LAST,
-            (head_at - started) / 1e6 if head_at else nan,
+            (head_at - started - before) / 1e6 if head_at else nan,
         )  # fmt: skip
 
 
@@ -289,6 +326,6 @@ def _log_refusal(connection: Connection, site: Site, started_at: int, head: byte
     answer = Answer(503, ())
     record = (
         started_at, connection.client, None, answer, "too many connections", 503, 0, len(head) + content, 0, 0, 0, 0,
-        connection.number, 1, NONE, len(head), False,
+        connection.number, 1, NONE, len(head), False, NO_QUEUES,
     )  # fmt: skip
     site.log(record, b"", head)

@@ -1,0 +1,220 @@
+"""Getting URLs: checks what was asked for, runs the client's handlers where the client is, makes rows of PHASES."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from netlab.client_place import ClientPlace
+from netlab.errors import HTTPError, UsageError
+from netlab.http import grammar
+from netlab.http.events import Field
+from netlab.http.writer import field_line, request_head
+from netlab.serve.client import Fetching, Place, Wish
+
+REDIRECTS = (301, 302, 303, 307, 308)
+MOST_REDIRECTS = 10
+MOST_OBJECTS = 1_000
+"""Of a page."""
+FRAMING = (b"content-length", b"transfer-encoding", b"connection", b"host")
+EMBEDDED = {
+    ("img", "src"), ("script", "src"), ("source", "src"), ("video", "src"), ("audio", "src"), ("video", "poster"),
+    ("iframe", "src"), ("embed", "src"), ("track", "src"), ("input", "src"),
+}  # fmt: skip
+"""Where a page names objects that a browser gets with it; links of some kinds come to that."""
+LINKS = {"stylesheet", "icon", "preload", "modulepreload"}
+
+
+def wish_for(
+    url: str, method: str, headers: Mapping[str, str] | Iterable[tuple[str, str]], content: bytes, proxy: str | None
+) -> Wish:
+    """Check what was asked for, and make a wish of it."""
+    host, port, path = parts_of("url", url)
+    authority = host if port == 80 else f"{host}:{port}"
+    target = path
+    place = Place(host.strip("[]"), port)
+    if proxy is not None:
+        proxy_host, proxy_port, _ = parts_of("proxy", proxy)
+        place, target = Place(proxy_host.strip("[]"), proxy_port), f"http://{authority}{path}"
+    if not isinstance(method, str) or not grammar.METHOD.fullmatch(method.encode("latin-1", "replace")):
+        raise UsageError("method", method, 'must be a word such as "GET"')
+    if method == "CONNECT":
+        raise UsageError("method", method, "opens tunnels, and this gets objects")
+    if not isinstance(content, bytes):
+        raise UsageError("content", content, "must be bytes")
+    fields = [(b"Host", authority.encode("latin-1")), *_fields(headers)]
+    names = {name.lower() for name, _ in fields}
+    fields += [each for each in DEFAULTS if each[0].lower() not in names]
+    wish = Wish(url, place, method.encode(), target.encode("latin-1"), fields, content)
+    try:
+        request_head(wish.method, wish.target, fields)
+    except HTTPError:
+        raise UsageError("url", url, "has characters that must be percent-encoded, such as %20 for a blank") from None
+    return wish
+
+
+DEFAULTS: list[Field] = [(b"User-Agent", b"netlab"), (b"Accept", b"*/*")]
+
+
+def parts_of(name: str, url: str) -> tuple[str, int, str]:
+    """Host, port, and path with query."""
+    example = "such as http://127.0.0.1:8080/"
+    if not isinstance(url, str):
+        raise UsageError(name, url, f"must be a URL, {example}")
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 80
+    except ValueError:
+        raise UsageError(name, url, f"is no URL; write one {example}") from None
+    if parts.scheme == "https":
+        raise UsageError(name, url, "is https: this client speaks plain http, so that every byte can be seen")
+    if parts.scheme != "http" or not parts.hostname:
+        raise UsageError(name, url, f"must begin with http:// and a host, {example}")
+    if parts.username is not None:
+        raise UsageError(name, url, "must not hold a user's name: it would be sent to anybody")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _fields(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[Field]:
+    fields: list[Field] = []
+    for pair in headers.items() if isinstance(headers, Mapping) else headers:
+        try:
+            name, value = (text.encode("latin-1") for text in pair)
+            field_line(name, value)
+        except (ValueError, AttributeError, TypeError, HTTPError):
+            raise UsageError("headers", pair, "must be a name and a value that HTTP can carry, both text") from None
+        if name.lower() in FRAMING:
+            raise UsageError("headers", pair[0], "is said by netlab itself, from the URL and the content")
+        fields.append((name, value))
+    return fields
+
+
+def run(
+    place: ClientPlace,
+    first: Wish,
+    timeout: float,
+    more: Callable[[Wish], list[Wish]],
+    connections: int = 1,
+    keep_alive: bool = True,
+    queue: bool = False,
+) -> list[Any]:
+    """Get an object, and what comes of it; gives rows of PHASES, in the order in which the objects were wished for.
+
+    CTRL+C ends it; what is done by then is lost, like the rest of a half-run program.
+    """
+    lines = 1
+
+    def ended() -> None:
+        nonlocal lines
+        lines -= 1
+        if lines == 0:
+            place.stop()
+
+    def more_lines(wish: Wish) -> list[Wish]:
+        """Further objects get further connections, up to the limit."""
+        nonlocal lines
+        further = more(wish)
+        for _ in range(min(len(further) - 1, connections - lines)):
+            lines += 1
+            place.start(fetching.handler, ended)
+        return further
+
+    fetching = Fetching(timeout, keep_alive, more_lines, queue)
+    fetching.waiting.append(first)
+    place.start(fetching.handler, ended)
+    place.run()
+    epoch = place.wall() - place.now()
+    wishes = sorted(fetching.done, key=lambda wish: wish.object)
+    return [row for wish in wishes for row in _rows(wish, first.asked or 0, epoch, place.network)]
+
+
+def _rows(wish: Wish, zero: int, epoch: int, network: str) -> list[dict[str, Any]]:
+    """One row per phase; times in ms from the first wish on."""
+    rows = []
+    for phase, begin, end in wish.marks:
+        size = {"send": len(wish.request) + len(wish.content), "receive": len(wish.answer)}.get(phase)
+        rows.append(
+            {
+                "url": wish.url,
+                "object": wish.object,
+                "phase": phase,
+                "start_ms": (begin - zero) / 1e6,
+                "end_ms": (end - zero) / 1e6,
+                "duration_ms": (end - begin) / 1e6,
+                "status": wish.status,
+                "bytes": size,
+                "connection": wish.connection,
+                "number": wish.number,
+                "reused": wish.number > 1 if wish.number is not None else None,
+                "method": wish.method.decode(),
+                "address": wish.address,
+                "started_at": begin + epoch,
+                "error": "",
+                "network": network,
+                "request": wish.request + wish.content if phase == "send" else b"",
+                "answer": bytes(wish.answer) if phase == "receive" else b"",
+            }
+        )
+    if wish.error:
+        rows[-1]["error"] = wish.error
+        rows[-1]["answer"] = bytes(wish.answer)
+    return rows
+
+
+def redirected(wish: Wish, proxy: str | None) -> list[Wish]:
+    """What an answer sends the client to (RFC 9110 section 15.4), if it does."""
+    response = wish.response
+    where = response.get(b"location") if response is not None and response.status in REDIRECTS else None
+    if where is None or wish.object >= MOST_REDIRECTS:
+        return []
+    url = urldefrag(urljoin(wish.url, where.decode("latin-1"))).url
+    keeps_method = response is not None and response.status in (307, 308)
+    method = wish.method.decode() if keeps_method or wish.method in (b"GET", b"HEAD") else "GET"
+    kept = [(name.decode(), value.decode("latin-1")) for name, value in wish.fields if name != b"Host"]
+    try:
+        further = wish_for(url, method, kept, wish.content if keeps_method else b"", proxy)
+    except UsageError as error:
+        wish.error = f"sends on to {url}: {error}"
+        return []
+    further.object = wish.object + 1
+    return [further]
+
+
+def embedded(wish: Wish, proxy: str | None) -> list[Wish]:
+    """The objects that a page names and that are on its own server, each once, in their order."""
+    response = wish.response
+    if wish.object or response is None or response.status != 200:
+        return []
+    if not (response.get(b"content-type") or b"").lower().startswith(b"text/html"):
+        return []
+    finder = _Finder()
+    finder.feed(wish.body.decode("utf-8", "replace"))
+    wishes: list[Wish] = []
+    for url in dict.fromkeys(urldefrag(urljoin(wish.url, found)).url for found in finder.found):
+        if urlsplit(url)[:2] != urlsplit(wish.url)[:2] or len(wishes) >= MOST_OBJECTS:
+            continue
+        try:
+            further = wish_for(url, "GET", (), b"", proxy)
+        except UsageError:
+            continue  # no browser could get it either
+        further.object = len(wishes) + 1
+        wishes.append(further)
+    return wishes
+
+
+class _Finder(HTMLParser):
+    """Finds the addresses of a page's objects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        relations = set((values.get("rel") or "").lower().split())
+        if tag == "link" and relations & LINKS and values.get("href"):
+            self.found.append(str(values["href"]))
+        self.found += [value for name, value in attrs if (tag, name) in EMBEDDED and value]

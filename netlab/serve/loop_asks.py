@@ -1,0 +1,188 @@
+"""How the loop does what a handler may ask for, but for receiving and sending, which it does itself.
+
+Each function gives the answer, or UNFINISHED when a part of it is done, or raises BlockingIOError when it has to wait;
+then `Loop._wait` or the function itself has seen to it that somebody tells.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from netlab.serve.connection import (
+    Dial,
+    DialFailed,
+    HalfClose,
+    HangUp,
+    LookUp,
+    Move,
+    Park,
+    SendFile,
+    Take,
+    Together,
+    Turn,
+)
+from netlab.serve.dialing import Dialing, written_out
+from netlab.serve.moving import moving
+from netlab.serve.peers import Peer, Watch
+
+if TYPE_CHECKING:
+    from netlab.serve.loop import Loop
+
+SLICE = 1 << 20
+"""Bytes of a file in one system call."""
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+UNFINISHED = object()
+"""What was wanted is done in part, and goes on."""
+
+
+def _send_slice(loop: Loop, peer: Peer, wanted: SendFile) -> Any:
+    left = wanted.length - peer.done
+    if left <= 0:
+        return peer.done
+    offset = wanted.offset + peer.done
+    if hasattr(os, "sendfile") and not peer.secure:
+        sent = os.sendfile(peer.socket.fileno(), wanted.descriptor, offset, min(left, SLICE))
+    else:
+        data = os.pread(wanted.descriptor, min(left, 65_536), offset)
+        sent = peer.socket.send(data) if data else 0
+    peer.done += sent
+    return peer.done if sent == 0 or peer.done >= wanted.length else UNFINISHED
+
+
+def _half_close(loop: Loop, peer: Peer, wanted: HalfClose) -> bool:
+    if peer.secure and wanted.stream is None:
+        try:
+            peer.socket.unwrap()  # close_notify (RFC 8446 section 6.1)
+        except (OSError, ValueError):
+            pass  # the other side has not said it yet, and need not
+        return True
+    (wanted.stream or peer.watch).socket.shutdown(socket.SHUT_WR)
+    return True
+
+
+def _move(loop: Loop, peer: Peer, wanted: Move) -> Any:
+    if peer.moving is None:
+        source, sink = (wanted.source or peer.watch), (wanted.sink or peer.watch)
+        peer.moving = moving(source.socket, sink.socket, wanted.limit, loop._pipes)
+    before = peer.moving.moved
+    try:
+        over = peer.moving.go()
+    finally:
+        if peer.moving.moved > before:
+            loop._progress(peer)
+            if wanted.tell is not None:
+                wanted.tell(peer.moving.moved - before)
+    if not over:
+        return UNFINISHED
+    moved = peer.moving.moved
+    peer.moving.close()
+    peer.moving = None
+    return moved
+
+
+def _together(loop: Loop, peer: Peer, wanted: Together) -> bool:
+    if peer.parts is None:
+        peer.parts = {peer.part(handler) for handler in wanted.handlers}
+        loop._ready.extend(sorted(peer.parts, key=lambda part: wanted.handlers.index(part.handler)))
+    if peer.parts:
+        raise BlockingIOError
+    peer.parts = None
+    return True
+
+
+def _look_up(loop: Loop, peer: Peer, wanted: LookUp) -> Any:
+    if peer.found is None:
+        if addresses := written_out(*wanted):
+            return addresses
+        peer.found = found = []
+
+        def tell(result: Any) -> None:  # in the side thread
+            found.append(result)
+            loop._found.append(peer)
+            loop._wake_up()
+
+        loop._look_ups.ask(wanted, tell)
+    if not peer.found:
+        raise BlockingIOError
+    result, peer.found = peer.found[0], None
+    if isinstance(result, DialFailed):
+        raise DialFailed(result.kind, str(result))
+    return result
+
+
+def _dial(loop: Loop, peer: Peer, wanted: Dial) -> Any:
+    if peer.dialing is None:
+        peer.attempts = {}
+        peer.dialing = Dialing(
+            wanted.addresses,
+            lambda each: loop._drop(peer.attempts.get(each) or Watch(each)),
+            loop._open_socket,
+        )
+    dialing, attempts = peer.dialing, peer.attempts
+    won = dialing.go(loop.now())
+    if won is None:
+        for attempt in dialing.racing:
+            loop._watch(attempts.setdefault(attempt, Watch(attempt)), WRITE, peer)
+        if dialing.next_at is not None:
+            loop._at(dialing.next_at, lambda: loop._step(peer))
+        raise BlockingIOError
+    stream = attempts.get(won[0]) or Watch(won[0])
+    peer.dialing, peer.attempts = None, {}
+    peer.opened.add(stream)
+    return stream, won[1]
+
+
+def _hang_up(loop: Loop, peer: Peer, wanted: HangUp) -> bool:
+    peer.opened.discard(wanted.stream)
+    loop._drop(wanted.stream)
+    return True
+
+
+def _park(loop: Loop, peer: Peer, wanted: Park) -> bool:
+    stream: Watch = wanted.stream
+    peer.opened.discard(stream)
+    loop.pool.put(wanted.key, stream, loop.now())
+    loop._plan_sweep()
+    if not stream.events & READ:
+        loop._watch_for(stream, READ)
+    return True
+
+
+def _take(loop: Loop, peer: Peer, wanted: Take) -> Watch | None:
+    """The selector has told of those that were closed, but for those that were closed this very moment."""
+    while (stream := loop.pool.take(wanted.key)) is not None:
+        if not wanted.sure or _is_silent(stream.socket):
+            peer.opened.add(stream)
+            return stream
+        loop._drop(stream)
+    return None
+
+
+def _is_silent(sock: socket.socket) -> bool:
+    """Whether nothing has come, not even the end."""
+    try:
+        sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+WAYS: dict[type, Callable[[Loop, Peer, Any], Any]] = {
+    SendFile: _send_slice,
+    Move: _move,
+    HalfClose: _half_close,
+    HangUp: _hang_up,
+    Together: _together,
+    LookUp: _look_up,
+    Dial: _dial,
+    Park: _park,
+    Take: _take,
+    Turn: lambda loop, peer, wanted: True,
+}

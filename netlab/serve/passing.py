@@ -1,0 +1,330 @@
+"""The two halves of an exchange between a client and an origin: the request's content out, the answer in.
+
+Nothing is ever held whole: a piece is read when there is room for it on the other side, and large contents that nobody
+needs to see are moved by the driver. Both messages are framed anew from what was understood; where the content of an
+answer has no length, a client of HTTP/1.1 gets it in chunks, and one of HTTP/1.0 until the connection ends (RFC 9112
+section 6.3). An answer that breaks off must never look complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+from netlab.errors import HTTPError
+from netlab.http import writer
+from netlab.http.events import Data, EndOfMessage, Field, Request, Response
+from netlab.http.forwarding import trailers
+from netlab.http.framing import Framing
+from netlab.http.reader import Limits, Reader
+from netlab.serve.connection import Connection, Gone, Late, Move, Receive, Send, Wanted
+from netlab.serve.exchange import EAGER, Exchange, Steps
+from netlab.serve.failure import Failed
+from netlab.serve.origin import Origin
+from netlab.serve.tunnel import Carry
+
+LARGE = 64 * 1024
+"""Content that is moved unseen, if so much of it is still to come."""
+MOST_INTERIM = 32
+"""Interim answers (1xx) before the final one."""
+
+
+class Stale(Exception):
+    """The origin had closed a connection that was used again, before it said anything: another one may do."""
+
+
+class Slow(Exception):
+    """The client takes nothing of the answer."""
+
+
+class Answers:
+    """What an origin says on one connection, in answer to one request."""
+
+    def __init__(self, connection: Connection, origin: Origin, request: Request, head_limit: int) -> None:
+        self._connection, self._origin, self._request = connection, origin, request
+        self.reader = Reader("client", Limits(head=head_limit))
+        self.heard = False
+        """It has said something."""
+        self._later = Receive(65_536, origin.stream, True)
+
+    def take(self, data: bytes) -> None:
+        """Take what has been received already."""
+        self.heard = True
+        self.reader.feed(data)
+
+    def head(self, interim: Callable[[Response], Steps]) -> Generator[Wanted, Any, Response]:
+        """Read the head of the final answer; ``interim`` gets those before. Raises `Failed` and `Stale`."""
+        reader, method, count = self.reader, self._request.method, 0
+        try:
+            while True:
+                event = reader.next_event(method)
+                if event is None:
+                    data = yield self._later
+                    if not data and not self.heard:
+                        raise self._silent("the origin has closed the connection without an answer")
+                    self.heard = True
+                    reader.feed(data)
+                elif isinstance(event, Response):
+                    if event.status >= 200 or event.status == 101:
+                        return event
+                    count += 1
+                    if count > MOST_INTERIM:
+                        raise Failed("http_protocol_error", f"more than {MOST_INTERIM} interim answers")
+                    yield from interim(event)
+                elif isinstance(event, EndOfMessage):
+                    reader.next_message()
+        except Gone as gone:
+            if gone.stream is None:
+                raise
+            raise self._silent("the origin has reset the connection") from None
+        except HTTPError as fault:
+            large = fault.status_hint in (414, 431)
+            kind = "http_response_header_section_size" if large else "http_protocol_error"
+            raise Failed(kind, f"the origin's answer breaks a rule: {fault}", fault.rule) from None
+
+    def _silent(self, reason: str) -> Exception:
+        if self._origin.reused and not self.heard:
+            return Stale(reason)
+        return Failed("connection_terminated", reason)
+
+    def ready(self) -> Data | EndOfMessage | None:
+        """Give a piece of content, or the end, if it is here already; raises `Failed` for what breaks a rule."""
+        try:
+            event = self.reader.next_event()
+        except HTTPError as fault:
+            kind = "http_response_incomplete" if self.reader.ended else "http_protocol_error"
+            raise Failed(kind, f"the answer has broken off: {fault}", fault.rule) from None
+        assert event is None or isinstance(event, Data | EndOfMessage)
+        return event
+
+    def next_event(self) -> Generator[Wanted, Any, Data | EndOfMessage]:
+        """Give a piece of content, or the end; raises `Failed` when it breaks off."""
+        try:
+            while (event := self.ready()) is None:
+                self.reader.feed((yield self._later))
+        except Late:
+            raise Failed("http_response_incomplete", "nothing more of the answer has come for too long") from None
+        except Gone:
+            raise Failed("http_response_incomplete", "the origin has reset the connection") from None
+        return event
+
+
+class Passing:
+    """Sends an answer to the client. ``sent`` counts what has left."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        answers: Answers,
+        origin: Origin,
+        head: bytes,
+        out: str,
+        length: int,
+        *,
+        body_time: float,
+        see: Callable[[bytes], None] | None = None,
+        carry: Carry | None = None,
+    ) -> None:
+        self._connection, self._answers, self._origin = connection, answers, origin
+        self._waiting = [head]
+        """Not yet sent."""
+        self._out = out
+        """How the client knows the end: none, length, chunked or close."""
+        self._length = length
+        """Bytes of content that were promised, if ``out`` is none or length."""
+        self._body_time, self._see, self._carry = body_time, see, carry
+        self.sent = 0
+        self.content = 0
+
+    def run(self) -> Steps:
+        """Pass on head, content and trailers."""
+        if self._carry is not None:
+            yield from self._by_learner(self._carry)
+            return
+        connection, answers = self._connection, self._answers
+        reader = answers.reader
+        while True:
+            event: Any = answers.ready()
+            if event is None:
+                yield from self._flush()
+                connection.within(self._body_time)
+                if self._see is None and reader.left >= LARGE:
+                    yield from self._move(reader.left)
+                    continue
+                event = yield from answers.next_event()
+            if type(event) is Data:
+                self._add(event.data)
+            else:
+                break
+        self._finish(event)
+        yield from self._flush()
+
+    def _add(self, data: bytes) -> None:
+        if self._see is not None:
+            self._see(data)
+        self.content += len(data)
+        self._waiting.append(writer.chunk(data) if self._out == "chunked" else data)
+
+    def _finish(self, end: EndOfMessage) -> None:
+        if self._out == "chunked":
+            self._waiting.append(writer.last_chunk(trailers(end.trailers)))
+
+    def _flush(self, more: bool = False) -> Steps:
+        if not self._waiting:
+            return
+        data = b"".join(self._waiting)
+        self._waiting.clear()
+        try:
+            yield Send(data, True) if more else data
+        except Late:
+            raise Slow from None
+        self.sent += len(data)
+
+    def _move(self, length: int) -> Steps:
+        """Have the driver pass on what is still to come of this content, or of this chunk."""
+        chunked = self._out == "chunked"
+        if chunked:
+            self._waiting.append(b"%x\r\n" % length)
+            yield from self._flush(more=True)
+        try:
+            moved = yield Move(self._origin.stream, None, length, self._moved)
+        except Late:
+            raise Failed("http_response_incomplete", "nothing more of the answer has moved for too long") from None
+        except Gone as gone:
+            if gone.stream is None:
+                raise
+            raise Failed("http_response_incomplete", "the origin has reset the connection") from None
+        self._answers.reader.took(moved)
+        if moved < length:
+            raise Failed("http_response_incomplete", "the origin has closed the connection inside the content")
+        if chunked:
+            self._waiting.append(b"\r\n")
+
+    def _moved(self, count: int) -> None:
+        self.sent += count
+        self.content += count
+
+    def _by_learner(self, carry: Carry) -> Steps:
+        """Let a function of somebody else pass the content on, piece by piece."""
+        end: list[EndOfMessage] = []
+        yield from self._flush(more=True)
+        yield from carry(_Content(self, end), _Client(self))  # type: ignore[arg-type]
+        while not end:
+            event = yield from self._answers.next_event()
+            if isinstance(event, EndOfMessage):
+                end.append(event)
+        if self._out == "length" and self.content < self._length:
+            text = f"relay has passed on {self.content} of {self._length} bytes"
+            raise Failed("proxy_internal_error", text, "RFC 9112 6.3")
+        self._finish(end[0])
+        yield from self._flush()
+
+
+class _Content:
+    """The content of an answer, for somebody who passes it on."""
+
+    def __init__(self, passing: Passing, end: list[EndOfMessage]) -> None:
+        self._passing, self._end = passing, end
+
+    def receive(self) -> Generator[Wanted, Any, bytes]:
+        passing = self._passing
+        passing._connection.within(passing._body_time)
+        if self._end:
+            return b""
+        event = yield from passing._answers.next_event()
+        if isinstance(event, EndOfMessage):
+            self._end.append(event)
+            return b""
+        if passing._see is not None:
+            passing._see(event.data)
+        return event.data
+
+
+class _Client:
+    """The client, for somebody who passes content on."""
+
+    def __init__(self, passing: Passing) -> None:
+        self._passing = passing
+
+    def send(self, data: bytes) -> Steps:
+        passing = self._passing
+        passing.content += len(data)
+        if passing._out in ("none", "length") and passing.content > passing._length:
+            raise Failed("proxy_internal_error", f"relay sends more than the {passing._length} bytes", "RFC 9112 6.3")
+        passing._waiting.append(writer.chunk(bytes(data)) if passing._out == "chunked" else bytes(data))
+        yield from passing._flush()
+
+
+class Upload:
+    """Sends a request with its content to the origin, as it comes."""
+
+    def __init__(self, exchange: Exchange, origin: Origin, head: bytes) -> None:
+        self._exchange, self._stream, self._waiting = exchange, origin.stream, head
+        self.waits_for = "origin"
+        """Who is to do something: the client (send more), the origin (take it); ``""``: all is sent."""
+        self.broken = False
+        """The origin takes no more of it; it may have said why."""
+
+    @property
+    def done(self) -> bool:
+        return not self.waits_for
+
+    def run(self) -> Steps:
+        exchange = self._exchange
+        reader, began, head_bytes = exchange.reader, exchange.connection.now(), exchange.received
+        chunked = reader.framing.kind == "chunked"
+        try:
+            while not isinstance(event := reader.next_event(), EndOfMessage):
+                if isinstance(event, Data):
+                    exchange.received += len(event.data)
+                    self._waiting += writer.chunk(event.data) if chunked else event.data
+                    continue
+                yield from self._flush()
+                self.waits_for = "client"
+                exchange.connection.deadline = exchange.body_deadline(began, exchange.received - head_bytes)
+                if reader.left >= LARGE and not chunked:
+                    yield from self._move(reader.left)
+                else:
+                    reader.feed((yield EAGER))
+            if chunked:
+                self._waiting += writer.last_chunk(trailers(event.trailers))
+            yield from self._flush()
+        except Gone as gone:
+            if gone.stream is None:
+                raise
+            self.broken = True
+        else:
+            self.waits_for = ""
+
+    def _flush(self) -> Steps:
+        self.waits_for = "origin"
+        if self._waiting:
+            data, self._waiting = self._waiting, b""
+            yield Send(data, False, self._stream)
+
+    def _move(self, length: int) -> Steps:
+        """Have the driver pass on what is still to come."""
+        moved = yield Move(None, self._stream, length, self._moved)
+        reader = self._exchange.reader
+        reader.took(moved)
+        if moved < length:
+            reader.feed(b"")  # it says which rule is broken
+
+    def _moved(self, count: int) -> None:
+        self._exchange.received += count
+
+
+def way_out(how: Framing, request: Request) -> str:
+    """How the client will know where the content ends."""
+    if how.kind in ("chunked", "close"):
+        return "chunked" if request.version >= (1, 1) else "close"
+    return how.kind
+
+
+def out_fields(how: Framing, out: str, without: Sequence[Field]) -> list[Field]:
+    """Say so; ``without``: the fields of an answer that has no content."""
+    if out == "length":
+        return [(b"Content-Length", b"%d" % how.length)]
+    if out == "chunked":
+        return [(b"Transfer-Encoding", b"chunked")]
+    return list(without) if out == "none" else []

@@ -1,0 +1,168 @@
+"""What the web server and the proxy have in common: a place where they are, and a log as a table.
+
+Nothing here knows HTTP. Port 0 takes a free one; a taken one gives `AddressInUse` with the owner, where the system
+tells who that is. A server made again at the same address and port in this process (a notebook's cell that is run a
+second time) first stops the one before.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from netlab.errors import UsageError
+from netlab.probing import whole
+from netlab.serve.log import Log, Row, RowsOf, WebRow
+from netlab.server_place import Accept, Place
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+LOG_ROWS = 10_000
+"""The latest rows are kept; the counters count all."""
+STATUS = WebRow._fields.index("status")
+"""Where the status is in a row of either server."""
+
+_running: weakref.WeakValueDictionary[tuple[str, str, int], Server] = weakref.WeakValueDictionary()
+
+
+class Server:
+    """What the two servers share: listeners, a thread with its loop, a log."""
+
+    kind = ""
+    row: type[Row]
+    """What a row of its log consists of."""
+    rows_of: RowsOf = staticmethod(iter)
+    """Makes them of what the handlers note."""
+
+    def __init__(
+        self,
+        place: Place,
+        accept: Accept,
+        *,
+        log_rows: int,
+        on_row: Callable[[dict[str, Any]], None] | None,
+        secure: bool = False,
+    ) -> None:
+        self._place, self._secure, self._on_row = place, secure, on_row
+        rows = whole("log_rows", log_rows, 0, 10_000_000)
+        self._log = Log(rows, self.row, place.network, rows_of=self.rows_of)
+        self._lock = threading.Lock()
+        self.statuses: Counter[int] = Counter()
+        """How many answers of each status there were, all counted."""
+        before = _running.get(place.key) if place.port else None
+        if before is not None:
+            before.stop(grace=0)
+        place.open(accept, self.kind)
+        _running[place.key] = self
+
+    @property
+    def host(self) -> str:
+        """Where it listens: an address, or the name of a host in a world."""
+        return self._place.host
+
+    @property
+    def port(self) -> int:
+        """Where it listens; never 0."""
+        return self._place.port
+
+    @property
+    def url(self) -> str:
+        """Where it is, such as ``http://127.0.0.1:8080/``."""
+        host = f"[{self.host}]" if ":" in self.host else self.host or "localhost"
+        port = "" if self.port == 80 and not self._secure else f":{self.port}"
+        return f"http{'s' if self._secure else ''}://{host}{port}/"
+
+    def __repr__(self) -> str:
+        state = "running" if self._place.running else "stopped"
+        return f"<netlab {self.kind}: {self.url}, {state}, {self.statuses.total()} answers>"
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open now."""
+        return self._place.connections
+
+    def _add_row(self, row: Sequence[Any], request_head: bytes, response_head: bytes) -> None:
+        with self._lock:
+            self._log.add(row, request_head, response_head)
+            self.statuses[max(row[STATUS], 0)] += 1
+        if self._on_row is not None:
+            self._on_row(self._log.as_dict(row))
+
+    @property
+    def log(self) -> DataFrame:
+        """EXCHANGES: one row per request so far, refused ones included; times in ms."""
+        from netlab import frames
+
+        self._settle()
+        with self._lock:
+            columns = self._log.columns()
+        return frames.from_columns(columns, frames.EXCHANGES)
+
+    def details(self, index: int) -> dict[str, Any]:
+        """Everything about row ``index`` of `log`, what the table has no column for included.
+
+        Returns
+        -------
+        dict
+            All columns of EXCHANGES and: referer, user_agent, reason, request_head_bytes, response_head_bytes, framing
+            (length, chunked, close, none), conditional_result, range, keep_alive, close_reason, head_ms, handler_ms,
+            respond_ms; ``request_head`` and ``response_head`` are bytes, kept for the latest 1,000 requests. A value
+            that does not exist is None.
+
+        Raises
+        ------
+        UsageError
+            When there is no such row.
+        """
+        self._settle()
+        with self._lock:
+            count = len(self._log)
+            if isinstance(index, bool) or not hasattr(index, "__index__") or not -count <= int(index) < count:
+                raise UsageError("index", index, f"must be a row's number; the log has {count} rows")
+            return self._log.details(int(index) % count)
+
+    def to_clf(self) -> str:
+        """Give the log in the combined log format of Apache and nginx, with the milliseconds behind each line."""
+        from netlab.formats.clf import line
+
+        return "".join(line(row) + "\n" for row in self._plain_rows())
+
+    def to_json(self) -> str:
+        """Give the log as JSON: a list of objects with everything that `details` has, but the heads."""
+        import json
+
+        return json.dumps(self._plain_rows(), indent=1)
+
+    def to_har(self) -> dict[str, Any]:
+        """Give the log as a HAR 1.2 document, which browsers and other tools read; write it with ``json.dump``.
+
+        Passwords and cookies are left out; times that do not exist are -1. Fields are there for the latest 1,000.
+        """
+        from netlab.formats.har import har
+
+        self._settle()
+        with self._lock:
+            rows = [self._log.details(index) for index in range(len(self._log))]
+        return har(rows, self.url)
+
+    def _plain_rows(self) -> list[dict[str, Any]]:
+        self._settle()
+        with self._lock:
+            return list(self._log)
+
+    def _settle(self) -> None:
+        self._place.settle()
+
+    def stop(self, grace: float = 3.0) -> None:
+        """Accept nobody any more, let answers be finished for ``grace`` seconds, close; may be called again."""
+        self._place.stop(grace)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

@@ -1,0 +1,114 @@
+"""Listening sockets: where a server may be, and who has a port that is taken."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import warnings
+
+from netlab.errors import AddressInUse, NetworkError, UsageError
+
+BACKLOG = 1024
+"""Connections that the kernel completes before they are accepted."""
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address always means this machine itself."""
+    return host in LOOPBACK or host.startswith("127.")
+
+
+def check_host(host: str, public: bool) -> None:
+    """Refuse an address that others can reach, unless that is asked for; then warn."""
+    if not isinstance(host, str):
+        raise UsageError("host", host, "must be an address or a name of this machine, as text")
+    if is_loopback(host):
+        return
+    if not public:
+        raise UsageError(
+            "host", host, "others could reach the server there; say public=True (--public) if that is what you want"
+        )
+    warnings.warn(f"others can reach this server at {host or 'every address'}", stacklevel=3)
+
+
+def place_of(listener: socket.socket) -> tuple[str, int]:
+    """Where a listener that was handed in is."""
+    if not isinstance(listener, socket.socket):
+        raise UsageError("listener", listener, "must be a listening socket")
+    address = listener.getsockname()
+    return (str(address[0]), int(address[1])) if isinstance(address, tuple) else (str(address), 0)
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Open the listening sockets of a host; raises `AddressInUse` with the owner."""
+    if host == "":
+        return [_listen(socket.AF_INET6, "::", port, dual=True)] if socket.has_dualstack_ipv6() else [
+            _listen(socket.AF_INET, "0.0.0.0", port)
+        ]  # fmt: skip
+    if host == "localhost":
+        return _listen_on_both(port)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror:
+        raise UsageError("host", host, "must be an address or a name of this machine, such as 127.0.0.1") from None
+    return [_listen(found[0][0], str(found[0][4][0]), port)]
+
+
+def _listen_on_both(port: int) -> list[socket.socket]:
+    """IPv4's and IPv6's loopback, with the same port."""
+    for _ in range(20):
+        first = _listen(socket.AF_INET, "127.0.0.1", port)
+        try:
+            return [first, _listen(socket.AF_INET6, "::1", first.getsockname()[1])]
+        except AddressInUse:
+            first.close()
+            if port:
+                raise
+        except NetworkError:
+            return [first]  # there is no IPv6 here
+    raise NetworkError(errno.EADDRINUSE, "no port is free on both 127.0.0.1 and ::1")
+
+
+def _listen(family: int, host: str, port: int, dual: bool = False) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        elif hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise AddressInUse(f"{host}:{port}", owner_of(port)) from None
+        if error.errno == errno.EACCES:
+            raise NetworkError(error.errno, f"ports below 1024 belong to root; take another than {port}") from None
+        raise NetworkError(error.errno, f"cannot listen at {host}:{port}: {error.strerror}") from None
+    return listener
+
+
+def owner_of(port: int) -> str:
+    """Who listens at a TCP port: ``python3 (process 4711)``; ``""`` where the system does not tell (Linux does)."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(table, encoding="ascii") as lines:
+                for line in list(lines)[1:]:
+                    words = line.split()
+                    if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == port:  # 0A: listening
+                        inodes.add(f"socket:[{words[9]}]")
+        except OSError:
+            continue
+    for process in filter(str.isdecimal, os.listdir("/proc") if inodes else []):
+        try:
+            for descriptor in os.listdir(f"/proc/{process}/fd"):
+                if os.readlink(f"/proc/{process}/fd/{descriptor}") in inodes:
+                    with open(f"/proc/{process}/comm", encoding="utf-8") as name:
+                        return f"{name.read().strip()} (process {process})"
+        except OSError:
+            continue  # it is somebody else's, or has ended
+    return ""
