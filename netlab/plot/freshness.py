@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 
 from netlab.errors import UsageError
 from netlab.plot import data as say
-from netlab.plot.exchanges import need
 from netlab.plot.figure import DATA, Figure, Series, drawing
+from netlab.plot.log_over_time import need
 from netlab.plot.style import (
     BEHIND_TEXT,
     BLACK,

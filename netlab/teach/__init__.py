@@ -12,11 +12,19 @@ raise, print to stderr or run for ever.
 
 from __future__ import annotations
 
+from netlab.api_raw import converse
+from netlab.streams import talk
+from netlab.teach.cases import incident, wait
+from netlab.teach.checkers.freshness import cache_decision
+from netlab.teach.dissection import messages
 from netlab.teach.grading import check
 from netlab.teach.hints import hint, hints_used
 from netlab.teach.predictions import guess, predict
-from netlab.teach.workbench import flip, hexdump, launch, puzzle, recorded
+from netlab.teach.site import folder
+from netlab.teach.webparts import path, refuse, request
+from netlab.teach.workbench import example, flip, hexdump, launch, puzzle, recorded
 
 __all__ = [
-    "check", "flip", "guess", "hexdump", "hint", "hints_used", "launch", "predict", "puzzle", "recorded",
+    "cache_decision", "check", "converse", "example", "flip", "folder", "guess", "hexdump", "hint", "hints_used",
+    "incident", "launch", "messages", "path", "predict", "puzzle", "recorded", "refuse", "request", "talk", "wait",
 ]  # fmt: skip

@@ -172,3 +172,15 @@ def recorded(name: str) -> None:
             print(place.read_text(encoding="utf-8").rstrip())
             return
     print(f"The file recorded/{name} is missing; it belongs beside the notebooks.")
+
+
+def example(name: str) -> str:
+    """Give the path of a file in the folder ``data`` of the notebooks, for ``netlab.read_atlas`` and its like.
+
+    Raises UsageError when it is not there; the folder belongs beside the notebooks.
+    """
+    for folder in (".", ".."):
+        place = Path(folder, "data", name)
+        if place.is_file():
+            return str(place)
+    raise UsageError("name", name, "is not in the folder data, which belongs beside the notebooks")

@@ -7,10 +7,16 @@ nobody can press a button, readers see its one-line repr, so a notebook always r
 from netlab.widgets.balancer import FanPanel, fan
 from netlab.widgets.base import Panel
 from netlab.widgets.bytegrid import ByteView, byte_grid
+from netlab.widgets.crowds import CrowdPanel
+from netlab.widgets.pages import PagePanel
 from netlab.widgets.ping import PingPanel
+from netlab.widgets.proxy import ProxyPanel
+from netlab.widgets.stream import StreamPanel
 from netlab.widgets.topology import TopologyView
 from netlab.widgets.traceroute import TraceroutePanel
+from netlab.widgets.webserver import WebServerPanel
 
 __all__ = [
-    "ByteView", "FanPanel", "Panel", "PingPanel", "TopologyView", "TraceroutePanel", "byte_grid", "fan",
+    "ByteView", "CrowdPanel", "FanPanel", "PagePanel", "Panel", "PingPanel", "ProxyPanel", "StreamPanel", "TopologyView",
+    "TraceroutePanel", "WebServerPanel", "byte_grid", "fan",
 ]  # fmt: skip

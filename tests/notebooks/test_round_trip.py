@@ -69,6 +69,41 @@ WRONG = {
     "packet": 'return "c"',
     "flow": "return first[9:10] + first[12:24] == second[9:10] + second[12:24]",
     "rule": "return 4 * found",
+    "piece": 'return "a"',
+    "alive": 'return "a"',
+    "nagle": 'return "b"',
+    "close": 'return "c"',
+    "exact": "return recv(count)",
+    "until": """
+    data = have
+    while not data.endswith(end):
+        data += recv(4096)
+    return data[: -len(end)], b\"\"""",
+    "empty": 'return "a"',
+    "length": 'return "c"',
+    "parse": """
+    first, *lines = head.splitlines()
+    fields = [tuple(part.strip() for part in line.split(b":", 1)) for line in lines]
+    return netlab.teach.request(*first.split(), fields)""",
+    "frame": """
+    for name, value in fields:
+        if name == b"Content-Length":
+            return int(value)
+    return 0""",
+    "map": """
+    names = urllib.parse.unquote(target.partition(b"?")[0]).split("/")
+    return netlab.teach.path([name for name in names if name not in ("", ".", "..")], target)""",
+    "saves": 'return "a"',
+    "loses": 'return "d"',
+    "faster": 'return "a"',
+    "enough": 'return "c"',
+    "count": 'return max(1, min(html.count("<img"), most)) if keep_alive else 1 + html.count("<img")',
+    "time": "return (2 + objects) * rtt_ms + (1 + objects) * service_ms",
+    "headroom": 'return "a"',
+    "feel": 'return "c"',
+    "reader": 'return "c"',
+    "little": "return rate * quick_ms / 1000",
+    "limits": 'return {"connections": 100_000, "write_time": reading_ms / 1000}',
 }
 """A known wrong body for every answer, by its grade id."""
 SAID = {
@@ -95,6 +130,18 @@ SAID = {
     "flow-unseen": "You look for the ports at byte 20",
     "rule-check": "Too early: not yet 95 %",
     "rule-unseen": "Too early: not yet 95 %",
+    "exact-check": "You call recv once",
+    "exact-unseen": "You call recv once",
+    "until-check": "For example",
+    "parse-check": "For example",
+    "frame-check": "For example",
+    "map-check": "For example",
+    "count-check": "counts are right",
+    "time-check": "pages are within 2 %",
+    "little-check": "You leave out the slow readers",
+    "little-unseen": "You leave out the slow readers",
+    "limits-check": "Nobody is refused, so everybody waits",
+    "limits-unseen": "Nobody is refused, so everybody waits",
 }
 """What some of the checks must say of them."""
 
@@ -119,7 +166,8 @@ def graded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     name, course = request.param, tmp_path_factory.mktemp("course")
     (course / "source" / name).mkdir(parents=True)
     shutil.copy(SOLUTIONS / f"{name}.ipynb", course / "source" / name)
-    shutil.copytree(LEARNERS / "recorded", course / "source" / name / "recorded")
+    for folder in ("data", "recorded"):
+        shutil.copytree(LEARNERS / folder, course / "source" / name / folder)
     nbgrader_does(course, "generate_assignment", name, "--create")
     for student, answer in (("untouched", untouched), ("wrong", wrong), ("solved", solved(name))):
         folder = course / "submitted" / student / name

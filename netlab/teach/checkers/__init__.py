@@ -16,6 +16,11 @@ NOTEBOOKS = {
     "05": "way",
     "06": "reading",
     "07": "balancers",
+    "08": "stream",
+    "09": "server",
+    "10": "keepalive",
+    "11": "busy",
+    "13": "capstone",
 }
 """Which file has the exercises of which notebook; each is loaded when it is first asked for."""
 
