@@ -174,7 +174,7 @@ def start_proxies(stack: contextlib.ExitStack, folder: Path, nginx: str, origin:
 
 def _peer(name: str, program: str, folder: Path) -> Callable[[int], list[str]]:
     if name == "squid":
-        return lambda port: [program, "-N", "-f", config(folder, name, SQUID, port)]
+        return lambda port: [program, "-N", "-n", f"netlab{port}", "-f", config(folder, name, SQUID, port)]
     return lambda port: [program, "-d", "-c", config(folder, name, TINYPROXY, port)]
 
 
