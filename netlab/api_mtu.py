@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from netlab import frames
-from netlab.api import complete, network_for, with_names
+from netlab.api import complete, network_for, with_names, yes_or_no
 from netlab.network.base import Family, Network, Refused, Sent
 from netlab.probe.build import packet_size
 from netlab.probe.path_mtu import MtuRow, PathMtu
@@ -99,6 +99,7 @@ def path_mtu(
         family=family,
         source=source,
     )
+    yes_or_no("names", names)
     rows = list(search.run(on_interrupt=_say_interrupted))
     return frames.table(search.results(with_names(complete(rows, chosen), chosen, names)), frames.PATH_MTU)
 

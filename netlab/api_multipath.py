@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from netlab import frames
-from netlab.api import complete, network_for, with_names
+from netlab.api import complete, network_for, with_names, yes_or_no
 from netlab.errors import UsageError
 from netlab.network.base import Family, Network
 from netlab.probe.multipath import ATTEMPTS, MOST_PROBES, Multipath
@@ -102,7 +102,8 @@ def multipath(
         ``certain`` is False where something else explains what was seen as well: behind a balancer that decides per
         packet (two probes of one flow go different ways there), behind a route that changed meanwhile, or for a silent
         hop beside others that answer. A router that is met at two TTLs (ways of unequal length) has links at both.
-        Links of neighbouring addresses are not in the table; ``balancer`` tells of them.
+        Links of neighbouring addresses are not in the table; ``balancer`` tells of them. A link may lead over routers
+        that take nothing off the TTL, as in an MPLS tunnel that hides them: no probe can show those.
 
     Raises
     ------
@@ -129,6 +130,7 @@ def multipath(
     chosen = network_for(network)
     arguments = {name: value for name, value in locals().items() if name in ARGUMENTS}
     measurement = Measurement(destination, chosen, **arguments)
+    yes_or_no("names", names)
     rows = list(measurement.run(on_interrupt=_say_interrupted))
     return frames.table(measurement.links(with_names(complete(rows, chosen), chosen, names)), frames.LINKS)
 
@@ -164,9 +166,7 @@ class Measurement:
         one_of("per", per, ("node", "path"))
         points = BRANCH_POINTS if per == "path" else 1
         self.stop = checked(rule(_confidence(confidence), points) if stop is None else stop)
-        if not isinstance(neighbours, bool):
-            raise UsageError("neighbours", neighbours, "must be True or False")
-        self.neighbours = neighbours
+        self.neighbours = yes_or_no("neighbours", neighbours)
         self.interval = None if interval is None else seconds("interval", interval, least=0.0)
         self.most_probes = whole_number("most_probes", most_probes, 1, 10_000)
         self.plan: Multipath | None = None

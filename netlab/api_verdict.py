@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlab import frames
-from netlab.api import complete, network_for, with_names
+from netlab.api import complete, network_for, with_names, yes_or_no
 from netlab.errors import UsageError
 from netlab.network.base import Network
 from netlab.probe.ladder import mark_path
@@ -34,6 +34,7 @@ LEAST_INTERVAL = 0.001
 LEAST_PACE = 0.05
 """s between two probes of one hop of a real path that is watched: routers limit their answers."""
 MOST_ROUNDS = 1_000_000
+MOST_FLOWS = 1000
 
 VERDICT_NEEDS = [
     "destination", "ttl", "responder", "rtt_ms", "outcome", "network", "address", "protocol", "sequence", "round",
@@ -46,6 +47,7 @@ def monitor(
     rounds: int | None = 10,
     interval: float = 1.0,
     *,
+    flows: int = 1,
     network: str | World | Network | Path | None = None,
     names: bool = False,
     **arguments: Any,
@@ -61,11 +63,15 @@ def monitor(
     interval
         Seconds from round to round. The probes of a round are spread over it, so every hop is asked at an even pace;
         on the live network at least 0.05 s from one probe of a hop to the next.
+    flows
+        How many flows the rounds take in turn, 1 to 1000. 1: all rounds take one path. More: each round is a true path,
+        and where routers balance load the next one may be another, as with RIPE Atlas. Column ``flow`` tells.
     network, names
         As in `traceroute`.
     **arguments
         As in `traceroute`: protocol, first_ttl, max_ttl, timeout, flow, size, port, dont_fragment, tos, family, source,
-        gap_limit; ``attempts``, probes per hop and round, is 1. There is no window and no early star.
+        gap_limit; ``attempts``, probes per hop and round, is 1. There is no window and no early star. (Without root,
+        TCP has one probe in flight, and a lost one holds up the next for 0.95 s; ``flow="classic"`` does not wait.)
 
     Returns
     -------
@@ -95,7 +101,8 @@ def monitor(
     mtr(8). RFC 792 and RFC 4443 (the messages), RFC 2681 (round-trip delay).
     """
     chosen = network_for(network)
-    rows = list(_monitor(destination, rounds, interval, arguments, chosen, on_interrupt=_say_interrupted))
+    yes_or_no("names", names)
+    rows = list(_monitor(destination, rounds, interval, flows, arguments, chosen, on_interrupt=_say_interrupted))
     return frames.probes(with_names(complete(rows, chosen), chosen, names))
 
 
@@ -104,6 +111,7 @@ def monitoring(
     rounds: int | None = 10,
     interval: float = 1.0,
     *,
+    flows: int = 1,
     network: str | World | Network | Path | None = None,
     stop: Callable[[], bool] | None = None,
     **arguments: Any,
@@ -112,10 +120,10 @@ def monitoring(
 
     ``stop`` as in `netlab.api.pinging`. A late answer changes its row in place.
     """
-    names = arguments.pop("names", False)
+    names = yes_or_no("names", arguments.pop("names", False))
     chosen = network_for(network)
     rows: list[Row] = []
-    for row in _monitor(destination, rounds, interval, arguments, chosen, stop=stop):
+    for row in _monitor(destination, rounds, interval, flows, arguments, chosen, stop=stop):
         rows.append(row)
         complete([row], chosen)
         yield row
@@ -241,18 +249,26 @@ def investigating(
 
 
 def _monitor(
-    destination: str, rounds: int | None, interval: float, arguments: dict[str, Any], network: Network, **how: Any
+    destination: str,
+    rounds: int | None,
+    interval: float,
+    flows: int,
+    arguments: dict[str, Any],
+    network: Network,
+    **how: Any,
 ) -> Iterator[Row]:
     options = _options(arguments)
+    flows = whole("flows", flows, 1, MOST_FLOWS)
+    if flows > 1 and options.flow == "classic":
+        raise UsageError("flows", flows, "with flow='classic' every probe is a flow of its own; leave one of them out")
     if rounds is None:
         if network.virtual:
             raise UsageError("rounds", None, "a virtual network has no CTRL+C to wait for: give a number")
     else:
         rounds = whole("rounds", rounds, 1, MOST_ROUNDS)
     interval = seconds("interval", interval, least=LEAST_INTERVAL)
-    return run_rounds(
-        destination, [Phase(rounds, round(interval * SECOND) // options.attempts)], options, network, **how
-    )
+    phases = [Phase(rounds, round(interval * SECOND) // options.attempts)]
+    return run_rounds(destination, phases, options, network, flows=flows, **how)
 
 
 def investigation(destination: str, probes: int, network: Network, **arguments: Any) -> Iterator[Row]:
@@ -291,12 +307,14 @@ def run_rounds(
     network: Network,
     *,
     judging: bool = False,
+    flows: int = 1,
     stop: Callable[[], bool] | None = None,
     on_interrupt: Callable[[], None] | None = None,
 ) -> Iterator[Row]:
     """Run phases of rounds: give the row of every probe as soon as it is decided; flags of the path come at the end.
 
-    ``judging``: a short measurement that may ask a hop of a real path more often than a long one.
+    ``judging``: a short measurement that may ask a hop of a real path more often than a long one. ``flows``: how many
+    flows the rounds take in turn.
     """
     rows: list[Row] = []
     network.begin()
@@ -320,6 +338,7 @@ def run_rounds(
             size=options.size,
             gap_limit=options.gap_limit,
             least_step=LEAST_SPACING if real else 0,
+            flows=flows,
         )
         session = PacedSession(
             plan,
@@ -335,7 +354,7 @@ def run_rounds(
             rows.append(row)
             yield row
         mark_path(rows)
-        mark_beyond(rows, plan.end)
+        mark_beyond(rows, plan.end_of)
     finally:
         network.end()
 

@@ -1,7 +1,8 @@
 """``python -m netlab traceroute``: the hops as they come, in order, and the totals however it ends.
 
 CTRL+C and CTRL+Z both end it: the first by the interrupt that every measurement understands, the second because its
-signal (SIGTSTP) is turned into the same while the trace runs.
+signal (SIGTSTP) is turned into the same. That holds at any time: before the first probe, while it runs, and while it
+waits for names at the end; and who presses twice gets the totals as well.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from math import isnan
 from typing import Any
 
 from netlab.formats import trace_text
@@ -53,7 +55,6 @@ def traceroute(options: argparse.Namespace) -> int:
     talk = not (options.json or options.csv)
     origins = _origins(network) if options.as_numbers else None
     paper = _Paper(checked, names_of(network) if options.names else None, origins, talk)
-    rows = []
 
     def begin(target: Target) -> None:
         if talk:
@@ -65,26 +66,31 @@ def traceroute(options: argparse.Namespace) -> int:
                 )
             )
 
-    try:
-        with _suspend_ends():
-            for row in run_trace(
-                options.host, checked, network, stop=paper.print_ready, notice=paper.notice, started=begin
-            ):
-                rows.append(row)
+    with _suspend_ends():
+        trace = run_trace(options.host, checked, network, stop=paper.print_ready, notice=paper.notice, started=begin)
+        try:
+            for row in trace:
                 paper.add(row)
-    finally:
-        network.close()
-    paper.finish()
-    if options.json or options.csv:
-        responders = [row["responder"] for row in rows]
-        names, numbers = paper.names(responders), paper.numbers(responders) or {}
-        rows.sort(key=lambda row: row["sequence"])
-        for row in rows:
-            row["responder_name"], row["asn"] = names.get(row["responder"], ""), numbers.get(row["responder"])
-        (_print_json if options.json else _print_csv)(rows)
-    else:
-        for text in trace_text.totals(rows):
-            say(text)
+        except KeyboardInterrupt:  # before the first probe, or for the second time: at once, but with the totals
+            paper.hurry = True
+        finally:
+            trace.close()
+            network.close()
+        try:
+            paper.finish()
+        except KeyboardInterrupt:  # who ends a trace once more does not want to wait for names
+            paper.hurry = True
+            paper.finish()
+        rows = paper.all_rows()
+        if options.json or options.csv:
+            responders = [row["responder"] for row in rows]
+            names, numbers = paper.names(responders, 0.0), paper.numbers(responders, 0.0) or {}
+            for row in rows:
+                row["responder_name"], row["asn"] = names.get(row["responder"], ""), numbers.get(row["responder"])
+            (_print_json if options.json else _print_csv)(rows)
+        else:
+            for text in trace_text.totals(rows):
+                say(text)
     paper.close()
     return OK if any(map(_arrived, rows)) else NO_ANSWER
 
@@ -111,6 +117,9 @@ class _Paper:
         self, options: TraceOptions, names: Lookups[str] | None, origins: Lookups[int | None] | None, talk: bool
     ) -> None:
         self._options, self._names, self._origins, self._talk = options, names, origins, talk
+        self.hurry = False
+        """Wait for nothing any more."""
+        self._all: dict[int, Any] = {}  # sequence → row, of everything that was sent
         self._hops: dict[int, list[Any]] = {}
         self._rows: list[Any] = []
         self._complete: dict[int, float] = {}  # since when all probes of a hop are decided
@@ -118,13 +127,22 @@ class _Paper:
         self._printed: set[int] = set()
         self._end: int | None = None
 
-    def names(self, addresses: Iterable[str], limit: float = NAME_WAIT) -> dict[str, str]:
+    def names(self, addresses: Iterable[str], limit: float) -> dict[str, str]:
         return self._names.get(set(addresses), limit) if self._names else {}
 
-    def numbers(self, addresses: Iterable[str], limit: float = NAME_WAIT) -> dict[str, int | None] | None:
+    def numbers(self, addresses: Iterable[str], limit: float) -> dict[str, int | None] | None:
         return self._origins.get(set(addresses), limit) if self._origins else None
 
+    def all_rows(self) -> list[Any]:
+        """The rows of all probes in order, also of those that a hard end has left undecided."""
+        rows = [row for _, row in sorted(self._all.items())]
+        for row in rows:
+            if isnan(row["rtt_ms"]):
+                row["rtt_ms"] = row["rtt_user_ms"]  # the answer was there, the kernel's stamp was not
+        return rows
+
     def add(self, row: Any) -> None:
+        self._all[row["sequence"]] = row
         if row["outcome"] == "pending":
             return  # it is sent again, or was in flight at the end: no star
         self._rows.append(row)
@@ -156,16 +174,19 @@ class _Paper:
 
     def notice(self, word: str, row: Any) -> None:
         """A late answer of a hop that stands on the paper already gets a line of its own."""
-        if word == "late" and self._talk and row["ttl"] in self._printed:
+        if word == "sent":
+            self._all[row["sequence"]] = row
+        elif word == "late" and self._talk and row["ttl"] in self._printed:
             _say(trace_text.late(row, self.names([row["responder"]], 0.0)))
 
     def finish(self) -> None:
         """Print what is left, complete or not: the trace was ended, or its last hop was never complete."""
         left = [ttl for ttl in sorted(self._hops) if ttl not in self._printed and not self._beyond(ttl)]
-        if self._talk:
-            responders = [row["responder"] for ttl in left for row in self._hops[ttl]]
-            self.names(responders)
-            self.numbers(responders)
+        asked = left if self._talk else list(self._hops)
+        responders = [row["responder"] for ttl in asked for row in self._hops[ttl]]
+        limit = 0.0 if self.hurry else NAME_WAIT
+        self.names(responders, limit)
+        self.numbers(responders, limit)
         for ttl in left:
             self._print(ttl)
 

@@ -6,7 +6,7 @@ measurement on one network, and their probes are numbered through.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -85,7 +85,7 @@ def run_trace(
     notice: Notice | None = None,
     on_interrupt: Callable[[], None] | None = None,
     started: Callable[[Target], None] | None = None,
-) -> Iterator[Row]:
+) -> Generator[Row, None, None]:
     """Traceroute: give the row of every probe as soon as it is decided.
 
     A late answer changes its row in place; at the end `mark_path` adds the flags that need the whole path.

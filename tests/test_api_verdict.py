@@ -75,6 +75,24 @@ def test_all_protocols_are_monitored(protocol):
     assert set(frame["protocol"]) == {protocol}
 
 
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("protocol", ["icmp", "udp", "tcp"])
+@pytest.mark.parametrize("world", ["fan", "uneven"])
+def test_with_flows_in_turn_every_round_is_a_true_way_and_another_one(world, protocol, family):
+    network = netlab.use(world)
+    frame = monitor("www", rounds=24, flows=12, protocol=protocol, family=family, network=network)
+    links = {tuple(link) for link in network.paths("www")}
+    ways = {}
+    for number, one in frame[~frame["flags"].str.contains("beyond-end")].groupby("round"):
+        assert one["flow"].unique().tolist() == [1 + (number - 1) % 12]
+        assert not one["flags"].str.contains("loop|repeated").any()
+        way = ("laptop", *one["responder_name"].str.split(".").str[0])
+        assert way[-1] == "www" and set(pairwise(way)) <= links
+        assert ways.setdefault((number - 1) % 12, way) == way, "a flow keeps its way"
+    assert len(set(ways.values())) > 1
+    assert {len(way) for way in ways.values()} == ({7} if world == "fan" else {6, 7})
+
+
 def test_same_seed_same_table():
     pd.testing.assert_frame_equal(
         monitor("server", rounds=3, network="lossy"), monitor("server", rounds=3, network="lossy")
@@ -108,6 +126,10 @@ def test_an_abandoned_iterator_frees_the_network():
         ({"max_ttl": 256}, "max_ttl"),
         ({"protocol": "sctp"}, "protocol"),
         ({"window": 3}, "window"),
+        ({"names": "no"}, "names"),
+        ({"flows": 0}, "flows"),
+        ({"flows": 1001}, "flows"),
+        ({"flows": 2, "flow": "classic"}, "flows"),
         ({"plan": lambda rows: [1]}, "plan"),
         ({"atempts": 2}, "atempts"),
     ],

@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import netlab
 from netlab import wire
 from netlab.errors import NameNotFound, PermissionNeeded, UsageError
+from netlab.network.virtual import VirtualNetwork
+from netlab.network.worlds import load
 from netlab.probe.trace import answered
 from netlab.tracing import TraceOptions, run_trace
 from tests.support.fakepath import MS, THERE, FakePath, hops
@@ -84,7 +87,13 @@ def test_a_silent_hop_is_given_up_at_ten_times_the_rtt_of_the_next():
     rows = trace(FakePath(path), attempts=1)
     silent = rows[1]
     assert (silent["outcome"], flags(silent)) == ("timeout", ["early"])
-    assert silent["waited_ms"] == 10 * (6 + 1)
+    assert silent["waited_ms"] == 10 * 6 + 1
+
+
+def test_a_silent_hop_before_a_very_fast_one_is_waited_for_some_milliseconds_all_the_same():
+    path = hops(4, delay=MS // 50)
+    path[1]["answer"] = False
+    assert trace(FakePath(path), attempts=1)[1]["waited_ms"] == 10 * 1 + 1
 
 
 def test_a_lost_probe_of_a_hop_that_answers_is_given_up_at_three_times_its_rtt():
@@ -329,6 +338,14 @@ def test_stop_ends_it_and_what_is_in_flight_is_pending():
 def test_wrong_arguments_are_named_before_anything_is_sent(argument, value):
     with pytest.raises(UsageError, match=argument):
         TraceOptions(**{argument: value})
+
+
+@pytest.mark.parametrize("argument", ["names", "as_numbers"])
+def test_no_in_words_is_no_yes(argument):
+    network = VirtualNetwork(load("line"))
+    with pytest.raises(UsageError, match=argument):
+        netlab.traceroute("server", network=network, **{argument: "no"})
+    assert network.packets() == []
 
 
 def test_first_and_max_ttl_must_fit_together():

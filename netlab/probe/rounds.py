@@ -9,12 +9,15 @@
    (`END_MEMORY`), so a single "host unreachable" of a router does not hide the rest of the path for good.
 4. *Phases* differ in their spacing. `investigate` has three, the widest first, with a pause in between, because a limit
    on the rate of answers shows in how the loss depends on the spacing.
-5. Stars wait their whole timeout (no adaptive wait): a late answer must not be taken for a loss.
+5. Stars wait their whole timeout (no adaptive wait): a late answer must not be taken for a loss. Only a normal user's
+   TCP connect does not: it was ended before the kernel repeats its SYN, and nothing can answer it any more.
+6. *Flows in turn*: all probes of a round are one flow, so a round is a true path. With several flows the next round
+   takes the next one, and so shows another path where routers balance load. Each flow has an end of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -25,7 +28,7 @@ from netlab.probe.session import ProbeSession
 from netlab.probe.trace import TraceSession, answered
 
 END_MEMORY = 10
-"""Rounds for which a final answer says where the path ends."""
+"""Rounds of a flow for which a final answer says where its path ends."""
 PAUSE = 1_000_000_000
 """ns between two phases: a limit that was exhausted recovers a little, so that the phases say different things."""
 SPACINGS = (1_000_000_000, 100_000_000, 10_000_000)
@@ -64,6 +67,8 @@ class Rounds:
         Probes per TTL and round.
     gap_limit
         As in `traceroute`; None: always up to ``max_ttl`` while the destination is silent.
+    flows
+        How many flows the rounds take in turn.
     least_step
         ns between any two probes, at least; on real networks nobody is to be flooded. A spacing that is too short for
         it becomes longer.
@@ -80,14 +85,15 @@ class Rounds:
         size: int = 32,
         gap_limit: int | None = GAP_LIMIT,
         least_step: int = 0,
+        flows: int = 1,
     ) -> None:
         self._target, self._first, self._last = target, first_ttl, max_ttl
         self._attempts, self._size, self._gap_limit, self._least_step = attempts, size, gap_limit, least_step
         self._round = 0
         self._highest = first_ttl - 1
-        self._ends: dict[int, int] = {}  # TTL with a final answer → the last round that saw it
-        self.end: int | None = None
-        """The TTL at which the destination, or somebody who knows better, answered; None: nobody did lately."""
+        self._flows = flows
+        self._ends: dict[tuple[int, int], int] = {}  # flow, TTL with a final answer → the last round that saw it
+        self._end: int | None = None  # of the present round
         self._probes = self._all(phases)
 
     def _all(self, phases: Sequence[Phase]) -> Iterator[Probe]:
@@ -95,13 +101,14 @@ class Rounds:
         for phase in phases:
             for _ in count() if phase.rounds is None else range(phase.rounds):
                 self._round += 1
-                self.end = self._latest_end()
+                self._end = self.end_of(self._round)
                 for attempt in range(1, self._attempts + 1):
                     ttls = range(self._first, self.highest_ttl + 1)
                     step = max(self._least_step, phase.spacing // len(ttls))
                     for position, ttl in enumerate(ttls):
                         at = start + position * step
-                        yield Probe(self._target, ttl, attempt, at, self._size, flow=1, round=self._round)
+                        flow = self._flow_of(self._round)
+                        yield Probe(self._target, ttl, attempt, at, self._size, flow=flow, round=self._round)
                     start += max(phase.spacing, step * len(ttls))
             start += PAUSE
 
@@ -111,32 +118,43 @@ class Rounds:
     def __next__(self) -> Probe | None:
         return next(self._probes)
 
-    def _latest_end(self) -> int | None:
-        return min((ttl for ttl, seen in self._ends.items() if seen > self._round - END_MEMORY), default=None)
+    def _flow_of(self, round: int) -> int:
+        return 1 + (round - 1) % self._flows
+
+    def end_of(self, round: int) -> int | None:
+        """The TTL at which the destination, or somebody who knows better, answered this round's flow.
+
+        None: nobody did lately.
+        """
+        flow, memory = self._flow_of(round), END_MEMORY * self._flows
+        known = ((ttl, seen) for (whose, ttl), seen in self._ends.items() if whose == flow)
+        return min((ttl for ttl, seen in known if seen > self._round - memory), default=None)
 
     @property
     def highest_ttl(self) -> int:
         """Nothing beyond is sent in this round."""
-        if self.end is not None:
-            return min(self._last, self.end)
+        if self._end is not None:
+            return min(self._last, self._end)
         if self._round <= 1 or self._gap_limit is None:
             return self._last
         return min(self._last, self._highest + self._gap_limit)
 
     def wants(self, probe: Probe) -> bool:
-        return self.end is None or probe.ttl <= self.end
+        return self._end is None or probe.ttl <= self._end
 
     def heard(self, row: Row) -> None:
         if answered(row):
             self._highest = max(self._highest, row["ttl"])
             if is_final(row):
-                self._ends[row["ttl"]] = max(self._ends.get(row["ttl"], 0), row["round"])
-                self.end = self._latest_end()
+                place = self._flow_of(row["round"]), row["ttl"]
+                self._ends[place] = max(self._ends.get(place, 0), row["round"])
+                self._end = self.end_of(self._round)
 
 
-def mark_beyond(rows: Sequence[Row], end: int | None) -> None:
-    """Flag what was sent beyond the end: in a round that lost its final answer, `mark_path` cannot know."""
+def mark_beyond(rows: Sequence[Row], end_of: Callable[[int], int | None]) -> None:
+    """Flag what was sent beyond the end of its round: in one that lost its final answer, `mark_path` cannot know."""
     for row in rows:
+        end = end_of(row["round"])
         if end is not None and row["ttl"] > end:
             add_flag(row, "beyond-end")
 
@@ -144,25 +162,28 @@ def mark_beyond(rows: Sequence[Row], end: int | None) -> None:
 class PacedSession(TraceSession):
     """A `TraceSession` that keeps its pace and has no adaptive wait; its cost does not grow with the probes in flight.
 
-    On a busy machine a probe may leave late. Those after it are then put off as much: catching up would be a burst, and
-    bursts are what limits on answers punish.
+    A probe may leave late: the machine is busy, or it had to wait until a lost probe of its flow was out of the way.
+    Those after it are then put off as much: catching up would be a burst, and bursts are what limits on answers punish.
     """
-
-    _put_off = 0
-    """ns by which the plan is behind."""
-
-    def _due(self) -> int | None:
-        due = super()._due()
-        return None if due is None else due + self._put_off
 
     def sent(self, number: int, packet: bytes, handle: int, at: int, rebuilt: bool = False) -> None:
         assert self._next is not None
-        self._put_off = max(self._put_off, at - self._start - self._next.at)
+        late = at - self._start - self._next.at
+        self._start += max(0, late)  # the plan's times count from there
         super().sent(number, packet, handle, at, rebuilt)
 
     def expire(self, now: int) -> None:
+        if self._connects:
+            self._now = max(self._now, now)
+            self._expire_early(now)
         ProbeSession.expire(self, now)
         self._listen()
 
     def next_deadline(self) -> int | None:
-        return ProbeSession.next_deadline(self)
+        deadline = ProbeSession.next_deadline(self)
+        return min(deadline, self._first_end()) if self._connects and deadline is not None else deadline
+
+    @property
+    def _connects(self) -> bool:
+        """Whether the probes are connects, which the system ends long before the timeout; one is in flight at most."""
+        return self._one_at_a_time and self._builder.protocol == "tcp"

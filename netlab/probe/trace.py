@@ -7,8 +7,8 @@
 2. *A window*: at most so many probes in flight.
 3. *An adaptive wait*, with the factors of the Linux traceroute (its ``-w MAX,HERE,NEAR``). When another probe of the
    same hop was answered after t, a probe is waited for 3 × (t + 1 ms); else, when a later hop answered after t,
-   10 × (t + 1 ms); never longer than the timeout. Such a star has the flag ``early``. It is given up, not forgotten: an
-   answer that comes afterwards turns it into ``late`` and keeps its RTT.
+   10 × t + 1 ms, but at least 11 ms; never longer than the timeout. Such a star has the flag ``early``. It is given up,
+   not forgotten: an answer that comes afterwards turns it into ``late`` and keeps its RTT.
 4. *One probe per flow in flight* where two could not be told apart. A normal user's TCP connects cannot share their
    ports, so that is known after the first. UDP shows itself: when a router quotes 8 bytes only (without root they are
    hidden), or a service answers with something of its own, and several probes of the flow are in flight, nobody knows
@@ -35,7 +35,8 @@ from netlab.probe.session import MILLISECOND, Notice, ProbeSession
 HERE, NEAR = 3, 10
 """Factors of the adaptive wait: for a hop that answers, for one before a hop that answers (probing traceroute's)."""
 PRECISION = 1_000_000
-"""ns added to an RTT before it is multiplied, so that a hop that answers in 20 µs is not given up after 60."""
+"""ns: how exact an RTT is taken to be, so that a hop that answers in 20 µs is not given up after 60. The Linux
+traceroute adds them before it multiplies; ten times an RTT of some milliseconds is long enough without."""
 NEVER = 1 << 63
 """ns: later than any clock."""
 CONNECT_ENDS = 950_000_000
@@ -289,7 +290,7 @@ class TraceSession(ProbeSession):
             return HERE * (known[ttl][1] + PRECISION)  # the longest: its next may be as slow
         later = [hop for hop in known if hop > ttl]
         if later:
-            return NEAR * (known[min(later)][0] + PRECISION)
+            return NEAR * max(known[min(later)][0], PRECISION) + PRECISION
         return self._timeout
 
     def _first_end(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from netlab import stats
 from netlab.probe.verdict_evidence import Contradiction, Direction
@@ -36,7 +37,15 @@ def against(found: Contradiction) -> str:
 
 
 def after(witnesses: Sequence[Hop]) -> str:
-    return "; ".join(f"hop {other.ttl}: {other.lost} of {other.sent} lost" for other in witnesses)
+    """Each of the later hops; neighbours that never answered, as behind a silent destination, are one."""
+    parts = []
+    for _, run in groupby(enumerate(witnesses), lambda item: (item[1].answered > 0, item[1].ttl - item[0])):
+        hops = [hop for _, hop in run]
+        if len(hops) > 1 and not hops[0].answered:
+            parts.append(f"hops {hops[0].ttl} to {hops[-1].ttl}: all {sum(hop.sent for hop in hops)} lost")
+        else:
+            parts += [f"hop {hop.ttl}: {hop.lost} of {hop.sent} lost" for hop in hops]
+    return "; ".join(parts)
 
 
 def sides(forward: int, backward: int) -> str:
@@ -52,7 +61,7 @@ def no_loss(hop: Hop) -> str:
 
 
 def too_few(hop: Hop) -> str:
-    return f"{hop.sent} probes are too few for a verdict."
+    return f"{hop.sent} probes are too few for a verdict." if hop.sent != 1 else "1 probe is too few for a verdict."
 
 
 def slow() -> str:

@@ -141,6 +141,70 @@ def test_an_interrupt_ends_it_with_the_totals(capsys, monkeypatch):
         assert signal.getsignal(number) == before
 
 
+def ended_by(monkeypatch, number, where, what, when=1):
+    """Let the signal come at the n-th call of a method, which the call then does not survive unless it is caught."""
+    monkeypatch.setattr("netlab.run._last_interrupt", 0.0)
+    method, count = getattr(where, what), iter(range(1, 10_000))
+
+    def interrupted(self, *arguments, **options):
+        if next(count) == when:
+            signal.raise_signal(number)
+        return method(self, *arguments, **options)
+
+    monkeypatch.setattr(where, what, interrupted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTSTP], ids=["CTRL+C", "CTRL+Z"])
+def test_an_interrupt_before_the_first_probe_ends_it_with_the_totals(capsys, monkeypatch, number):
+    from netlab.network.virtual import VirtualNetwork
+
+    ended_by(monkeypatch, number, VirtualNetwork, "resolve")
+    assert run(capsys, "server", "--network", "line") == (1, ["0 packets sent, 0 lost"], "")
+    ended_by(monkeypatch, number, VirtualNetwork, "resolve")
+    assert run(capsys, "server", "--json", "--network", "line") == (1, [], "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTSTP], ids=["CTRL+C", "CTRL+Z"])
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_an_interrupt_while_names_are_waited_for_costs_the_names_and_nothing_else(capsys, monkeypatch, number, form):
+    from netlab.cli_trace import Lookups
+
+    ended_by(monkeypatch, number, Lookups, "get", when=1 if form == "json" else 5)  # once per line before the end
+    code, lines, err = run(capsys, "lost", "-q1", "-m4", *(["--json"] if form == "json" else []), "--network", "loop")
+    assert (code, err) == (1, "")
+    if form == "json":
+        assert [json.loads(line)["ttl"] for line in lines] == [1, 2, 3, 4, 255]
+    else:
+        assert [line.split()[0] for line in lines[1:-1]] == ["1", "2", "3", "4", "255"]
+        assert lines[-1] == "5 packets sent, 0 lost"
+
+
+def test_two_interrupts_at_once_end_it_with_the_totals_too(capsys, monkeypatch):
+    """The second one tears the measurement apart; what is in flight then is pending all the same."""
+    from netlab.network.virtual import VirtualNetwork
+
+    receive, count = VirtualNetwork.receive, iter(range(10_000))
+
+    def twice(self, until):
+        if next(count) == 4:
+            for _ in range(2):
+                try:
+                    signal.raise_signal(signal.SIGINT)
+                except KeyboardInterrupt:
+                    continue
+            raise KeyboardInterrupt
+        return receive(self, until)
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr("netlab.run._last_interrupt", 0.0)
+    monkeypatch.setattr(VirtualNetwork, "receive", twice)
+    code, lines, err = run(capsys, "server", "--network", "line")
+    assert (code, err) == (1, "")
+    sent, pending = lines[-1].split(" packets sent, 0 lost, ")
+    assert 0 < int(pending.split()[0]) <= int(sent) == 16
+    assert signal.getsignal(signal.SIGINT) == before
+
+
 # -- the text alone -----------------------------------------------------------------------------------------------
 
 

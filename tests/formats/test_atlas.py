@@ -8,6 +8,7 @@ import importlib
 import json
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
+from itertools import pairwise
 from math import isnan, nan
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from tests.support.tools import need_module
 
 WORDS = {4: UNREACHABLE_V4, 6: UNREACHABLE_V6}
 EXAMPLE = Path(__file__).parents[2] / "notebooks" / "data" / "atlas-example.json"
+FLOWS = EXAMPLE.with_name("atlas-flows.json")
 DOCUMENTATION = [ip_network(net) for net in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
 X = {"x": "*"}
 
@@ -765,9 +767,10 @@ def strings(value) -> Iterator[str]:
         yield value
 
 
-def test_the_example_is_small_and_has_documentation_addresses_only():
-    assert EXAMPLE.stat().st_size < 40_000
-    for text in strings(json.loads(EXAMPLE.read_text())):
+@pytest.mark.parametrize("example", [EXAMPLE, FLOWS], ids=["example", "flows"])
+def test_the_examples_are_small_and_have_documentation_addresses_only(example):
+    assert example.stat().st_size < 40_000
+    for text in strings(json.loads(example.read_text())):
         try:
             address = ip_address(text)
         except ValueError:
@@ -790,3 +793,21 @@ def test_the_example_shows_what_there_is_to_see():
     # An ocean lies between hop 3 and 4 of the way to the archive.
     archive = table[table["destination"] == "archive"].groupby("ttl")["rtt_ms"].median()
     assert archive[4] - archive[3] > 50
+
+
+def test_the_example_with_six_flows_shows_true_ways_of_the_fan_and_not_all_of_them():
+    """As notebook 07 says: every flow is a way that exists, and the three that are seen are not the four there are."""
+    table, fan = read_atlas(FLOWS), netlab.use("fan")
+    assert table["flow"].unique().tolist() == [1, 2, 3, 4, 5, 6]
+    ways = set()
+    for _, trace in table.groupby("flow"):
+        hops = [set(map(node_of(fan), hop["responder"])) for _, hop in trace.groupby("ttl")]
+        assert all(len(hop) == 1 for hop in hops), "a Paris trace"
+        ways.add(("laptop", *(hop.pop() for hop in hops)))
+    links = {tuple(link) for link in fan.paths("www")}
+    assert all(set(pairwise(way)) <= links for way in ways)
+    assert len(ways) == 3 and {way[3] for way in ways} < {"a1", "a2", "a3", "a4"}
+
+
+def node_of(network):
+    return lambda address: network.locate(address).name

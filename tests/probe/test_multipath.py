@@ -392,7 +392,7 @@ def test_on_the_live_network_probes_keep_their_distance():
     [
         *(("confidence", value) for value in (0, 1, 95, "0.95", None, True, float("nan"))),
         *(("stop", value) for value in (6, "6", lambda found: "6", lambda found: -1)),
-        *(("per", "hop"), ("neighbours", 1), ("interval", -1), ("most_probes", 0), ("attempts", 0)),
+        *(("per", "hop"), ("neighbours", 1), ("names", "no"), ("interval", -1), ("most_probes", 0), ("attempts", 0)),
         *(("protocol", "sctp"), ("max_ttl", 256), ("first_ttl", 0), ("timeout", 0), ("window", 0), ("size", 5)),
     ],
 )

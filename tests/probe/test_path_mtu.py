@@ -205,7 +205,16 @@ def test_random_lines_of_links():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"protocol": "tcp"}, {"max_ttl": 0}, {"timeout": 0}, {"port": 0}, {"family": 5}, {"max_ttl": 256}]
+    "wrong",
+    [
+        {"protocol": "tcp"},
+        {"max_ttl": 0},
+        {"timeout": 0},
+        {"port": 0},
+        {"family": 5},
+        {"max_ttl": 256},
+        {"names": "no"},
+    ],
 )
 def test_wrong_arguments_are_told_before_anything_is_sent(wrong):
     network = VirtualNetwork(world([1500, 1500]))

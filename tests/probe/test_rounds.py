@@ -6,10 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netlab.api_verdict import run_rounds
 from netlab.probe.build import Builder
 from netlab.probe.plan import Target
 from netlab.probe.rounds import END_MEMORY, PAUSE, SPACINGS, PacedSession, Phase, Rounds, mark_beyond, three_spacings
 from netlab.probe.rows import EMPTY
+from netlab.probe.trace import CONNECT_ENDS
+from netlab.tracing import TraceOptions
+from tests.support.fakepath import FakePath, hops
 
 TARGET = Target("www", "203.0.113.80", "192.0.2.10")
 SECOND = 1_000_000_000
@@ -101,6 +105,19 @@ def test_a_path_that_becomes_longer_is_followed():
     assert ttls(sent, 3 * END_MEMORY) == [1, 2, 3, 4, 5, 6]
 
 
+def test_flows_take_turns_and_each_has_an_end_of_its_own():
+    """Flow 1 and 3 have a way of 4 hops, flow 2 one of 6."""
+    plan = Rounds(TARGET, 1, 30, [Phase(9, SECOND)], flows=3)
+    sent = []
+    for probe in plan:
+        if plan.wants(probe):
+            sent.append(probe)
+            plan.heard(answer(probe, 6 if probe.flow == 2 else 4))
+    assert [{probe.flow for probe in sent if probe.round == number} for number in range(1, 7)] == [{1}, {2}, {3}] * 2
+    assert [max(ttls(sent, number)) for number in range(1, 10)] == [4, 6, 4] * 3
+    assert [plan.end_of(number) for number in (1, 2, 3, 4)] == [4, 6, 4, 4]
+
+
 def test_three_spacings_divide_the_probes():
     assert three_spacings(100) == [Phase(20, SECOND), Phase(30, SECOND // 10), Phase(50, SECOND // 100)]
     assert sum(phase.rounds for phase in three_spacings(137)) == 137
@@ -113,9 +130,9 @@ def test_phases_are_a_pause_apart():
 
 def test_what_was_sent_beyond_the_end_is_flagged():
     rows = [answer(probe, 4) for probe in (next(iter(Rounds(TARGET, ttl, 30, [Phase(1, 1)]))) for ttl in (4, 5))]
-    mark_beyond(rows, 4)
+    mark_beyond(rows, lambda number: 4)
     assert [row["flags"] for row in rows] == ["", "beyond-end"]
-    mark_beyond(rows, None)
+    mark_beyond(rows, lambda number: None)
     assert rows[0]["flags"] == ""
 
 
@@ -168,3 +185,45 @@ def test_a_machine_that_is_late_does_not_catch_up_in_a_burst():
 def test_without_delays_probes_leave_when_they_are_planned():
     times = send_all(paced([Phase(3, 50_000_000)], 2), lambda number: 0)
     assert [at for _, at in times] == [0, 25_000_000, 50_000_000, 75_000_000, 100_000_000, 125_000_000]
+
+
+# -- without root: one probe of a flow in flight --------------------------------------------------------------------
+
+
+def sends(network):
+    """ns from one send to the next."""
+    return [after - before for (before, _), (after, _) in pairwise(network.sent)]
+
+
+@pytest.mark.parametrize("lost", [{5}, {5, 11, 14}])
+def test_a_lost_connect_costs_its_own_time_and_not_the_pace_of_the_later_ones(lost):
+    path = hops(3)
+    path[1]["answer"] = lambda number: number not in lost
+    network = FakePath(path, virtual=False, rebuilt=True, name="lab:fake")
+    rows = list(run_rounds("www", [Phase(10, 60_000_000)], TraceOptions("tcp", attempts=1), network))
+    assert network.most_in_flight == 1
+    stars = [row for row in rows if row["outcome"] == "timeout"]
+    assert {row["sequence"] for row in stars} == lost
+    assert all(row["waited_ms"] == CONNECT_ENDS / 1e6 for row in stars), "the connect was ended, nothing can come"
+    gaps = sends(network)
+    assert len(gaps) == 29
+    long = [gap for gap in gaps if gap > 20_000_000]
+    # The first round learns how long the path is; it spreads 30 TTLs over the spacing and waits for the next round.
+    waited = [gap for gap in long if gap >= CONNECT_ENDS]
+    assert len(waited) == len(lost) and len(long) - len(waited) <= 1
+    assert min(gaps[3:]) == 20_000_000, "nobody catches up"
+
+
+def test_short_quotes_cost_their_time_once_and_the_pace_is_kept():
+    """UDP whose answers do not tell whose they are: what was in flight is sent again, one at a time."""
+    path = hops(3, delay=30_000_000)
+    for hop in path:
+        hop["quote"] = 8
+    network = FakePath(path, virtual=False, rebuilt=True, hide_number=True, name="lab:fake")
+    rows = list(run_rounds("www", [Phase(12, 60_000_000)], TraceOptions("udp", attempts=1), network))
+    assert any(row["outcome"] == "pending" for row in rows)
+    decided = [row for row in rows if row["outcome"] != "pending"]
+    assert {(row["ttl"], row["round"]) for row in decided} >= {(ttl, n) for ttl in (1, 2, 3) for n in range(2, 13)}
+    assert all(row["outcome"] != "timeout" for row in decided)
+    late = sends(network)[-20:]
+    assert max(late) <= 90_000_000 and min(late) >= 20_000_000

@@ -104,6 +104,17 @@ def test_behind_a_silent_destination_nothing_is_said_about_the_path():
     assert "Nobody answers here or beyond" in sentences[2]
 
 
+def test_what_never_answers_behind_a_silent_destination_is_told_in_a_few_words():
+    beyond = [hop(ttl, silent=True, spacings=SPACINGS[:1]) for ttl in range(5, 31)]
+    rows = path(hop(1, some(20, 1)), hop(2, some(21, 2)), hop(3, some(20, 3)), hop(4, silent=True), *beyond)
+    verdicts = judge(rows)
+    evidence = verdicts[0]["evidence"]
+    assert evidence.endswith("; hop 2: 21 of 100 lost; hop 3: 20 of 100 lost; hops 4 to 30: all 126 lost")
+    assert verdicts[-1]["evidence"] == "hop 30: 1 of 1 lost (21 % to 100 %)"
+    assert verdicts[-1]["sentence"] == "1 probe is too few for a verdict."
+    assert all(len(verdict["evidence"]) < 120 for verdict in verdicts)
+
+
 def test_a_later_router_that_answers_more_exonerates_even_before_a_silent_destination():
     assert classes(path(hop(1, some(40, 1)), hop(2), hop(3, silent=True)))[0] == ANSWERS_ONLY
 

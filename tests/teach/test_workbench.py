@@ -9,7 +9,7 @@ import pytest
 import netlab
 from netlab import wire
 from netlab.errors import UsageError
-from netlab.teach import flip, hexdump, launch, puzzle, recorded
+from netlab.teach import example, flip, hexdump, launch, puzzle, recorded
 from netlab.wire import icmpv4
 from tests.support.fakenet import FakeNetwork
 
@@ -100,3 +100,16 @@ def test_recorded_reads_beside_the_notebook_or_one_folder_up(
     recorded("y.txt")
     out = capsys.readouterr().out
     assert out.startswith("64 bytes\n64 bytes\n") and "recorded/y.txt is missing" in out
+
+
+def test_an_example_is_found_beside_the_notebook_or_one_folder_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "x.json").write_text("[]", encoding="utf-8")
+    (tmp_path / "solutions").mkdir()
+    for folder in (tmp_path, tmp_path / "solutions"):
+        monkeypatch.chdir(folder)
+        assert Path(example("x.json")).read_text(encoding="utf-8") == "[]"
+    with pytest.raises(UsageError, match="folder data"):
+        example("y.json")
