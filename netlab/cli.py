@@ -237,6 +237,9 @@ def _add_traceroute(tools: Any) -> None:
     parser.add_argument("-m", "--max-ttl", type=int, default=30, metavar="N", help="largest TTL (default 30)")
     parser.add_argument("-f", "--first-ttl", type=int, default=1, metavar="N", help="TTL to begin with (default 1)")
     parser.add_argument("-N", "--window", type=int, default=16, metavar="N", help="probes in flight (default 16)")
+    parser.add_argument(
+        "-g", "--gap-limit", type=int, default=5, metavar="N", help="end after so many silent hops in a row (default 5)"
+    )
     parser.add_argument("--port", type=int, metavar="N", help="destination port of udp (33434) and tcp (80)")
     parser.add_argument("--flow", default="paris", metavar="F", help="paris (default: one way) or classic")
     parser.add_argument("-s", "--size", type=int, default=32, metavar="B", help="bytes of payload (default 32)")

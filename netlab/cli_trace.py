@@ -51,6 +51,7 @@ def traceroute(options: argparse.Namespace) -> int:
         tos=options.tos,
         family=options.family,
         source=options.source,
+        gap_limit=options.gap_limit,
     )
     talk = not (options.json or options.csv)
     origins = _origins(network) if options.as_numbers else None

@@ -60,6 +60,14 @@ def test_first_and_last_ttl(capsys):
     assert lines[3].lstrip().startswith("255")  # the last try at a destination that -m did not let it reach
 
 
+def test_it_ends_after_so_many_silent_hops_in_a_row(capsys):
+    lengths = []
+    for gap in ((), ("-g10",)):
+        _, lines, _ = run(capsys, "down", "-q1", "-N1", "-m20", "-n", *gap, "--network", "broken")
+        lengths.append(sum(line.endswith(" *") for line in lines))
+    assert lengths[1] == lengths[0] + 5
+
+
 def test_a_loop_is_named_and_the_exit_code_tells(capsys):
     code, lines, _ = run(capsys, "lost", "-m8", "-q1", "--network", "loop")
     assert code == 1 and sum("(loop)" in line for line in lines) == 4
@@ -80,6 +88,7 @@ def test_json_and_csv_hold_every_row_with_its_columns(capsys):
     [
         (["server", "-f0"], "first_ttl"),
         (["server", "-m256"], "max_ttl"),
+        (["server", "-g0"], "gap_limit"),
         (["server", "-q0"], "attempts"),
         (["server", "-t0"], "timeout"),
         (["server", "-psctp"], "protocol"),
