@@ -38,8 +38,8 @@ from netlab.plot.tree import decisions
 from netlab.plot.way_on_map import world_map
 
 __all__ = [
-    "Figure", "beside_truth", "crowd", "decisions", "delays", "distribution", "exchanges", "framing", "freshness", "hit_ratio",
-    "hop_loss", "hop_times", "hops", "initial_ttls", "loss", "next_hops", "outcomes", "over_load", "over_queue", "over_size",
-    "page_times", "path", "probes", "progress", "reads", "rtt", "sequence", "states", "to_dot", "topology",
-    "waterfall", "world_map",
+    "Figure", "beside_truth", "crowd", "decisions", "delays", "distribution", "exchanges", "framing", "freshness",
+    "hit_ratio", "hop_loss", "hop_times", "hops", "initial_ttls", "loss", "next_hops", "outcomes", "over_load",
+    "over_queue", "over_size", "page_times", "path", "probes", "progress", "reads", "rtt", "sequence", "states",
+    "to_dot", "topology", "waterfall", "world_map",
 ]  # fmt: skip

@@ -77,7 +77,7 @@ def freshness(
     target
         The one to show, as in the table's column; None: the only one that there is.
     prediction
-        Your guess of how many requests go to the origin, told in the text; None: no guess.
+        Your guess of how many requests go to the origin, told in the legend and in the text; None: no guess.
     ax
         Axes to draw into; None: a figure of its own.
 
@@ -134,6 +134,8 @@ def freshness(
             va="bottom", fontsize=SMALL, color=INK, bbox=BEHIND_TEXT,
         )  # fmt: skip
         series.append(Series("freshness lifetime", ["all"], [lifetime]))
+    if guess is not None:
+        axes.plot([], [], " ", label=f"your guess: {say.figures(guess)} to the origin")
     margin = 0.03 * end or 0.05
     dress(axes, "time after the first request (s)", "age (s)", (-margin, end + margin), (0.0, top))
     legend(axes, columns=6)

@@ -18,8 +18,8 @@ from matplotlib.axes import Axes
 
 from netlab.errors import UsageError
 from netlab.plot import data as say
-from netlab.plot.log_over_time import need
 from netlab.plot.figure import Figure, Series, drawing
+from netlab.plot.log_over_time import need
 from netlab.plot.style import BLUE, GUESS, QUIET, canvas, dress, legend, note
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def hit_ratio(
     parts = _parts(logs)
     axes = ax if ax is not None else canvas()[1][0]
     sizes = [size / 1024 for size in parts]
-    shares = [100 * float((log["cache"] == "hit").mean()) for log in parts.values()]
+    shares = [100 * float((log["cache"] == "hit").mean()) if len(log) else 0.0 for log in parts.values()]
     best = max([100 * _repeated(log) for log in parts.values()], default=0.0)
     axes.plot(sizes, shares, color=BLUE, marker="o", markersize=7, linewidth=1.8, label="hits", zorder=3)
     series = [Series("hits", sizes, shares)]
@@ -116,5 +116,6 @@ def _alt(sizes: list[float], shares: list[float], best: float, guess: float | No
     text = f"From {say.figures(sizes[0])} to {say.figures(sizes[-1])} KiB: the share of hits from {first} to {last}."
     text += f" No cache could have more than {say.percent(round(best / 100, 3))}."
     if guess is not None:
-        text += f" Your guess of {say.figures(guess)} % was {say.figures(round(abs(guess - shares[-1]), 1))} off at the end."
+        off = say.figures(round(abs(guess - shares[-1]), 1))
+        text += f" Your guess of {say.figures(guess)} % was {off} off at the end."
     return text

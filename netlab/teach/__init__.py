@@ -14,17 +14,21 @@ from __future__ import annotations
 
 from netlab.api_raw import converse
 from netlab.streams import talk
-from netlab.teach.cases import incident, wait
+from netlab.teach.cases import incident
 from netlab.teach.checkers.freshness import cache_decision
 from netlab.teach.dissection import messages
 from netlab.teach.grading import check
 from netlab.teach.hints import hint, hints_used
+from netlab.teach.listening import overheard
 from netlab.teach.predictions import guess, predict
 from netlab.teach.site import folder
+from netlab.teach.waiting import wait
 from netlab.teach.webparts import path, refuse, request
 from netlab.teach.workbench import example, flip, hexdump, launch, puzzle, recorded
+from netlab.ways import three_ways
 
 __all__ = [
     "cache_decision", "check", "converse", "example", "flip", "folder", "guess", "hexdump", "hint", "hints_used",
-    "incident", "launch", "messages", "path", "predict", "puzzle", "recorded", "refuse", "request", "talk", "wait",
+    "incident", "launch", "messages", "overheard", "path", "predict", "puzzle", "recorded", "refuse", "request", "talk",
+    "three_ways", "wait",
 ]  # fmt: skip

@@ -44,7 +44,7 @@ every_notebook = pytest.mark.parametrize("path", FORMS, ids=label)
 
 
 def test_there_are_notebooks_in_both_forms() -> None:
-    assert NAMES == ["00-welcome", "01-echo", "02-measurement", "03-delay", "04-silence", "05-way", "06-reading", "07-paths", "08-stream", "09-server", "10-keepalive", "11-busy"]
+    assert NAMES == ["00-welcome", "01-echo", "02-measurement", "03-delay", "04-silence", "05-way", "06-reading", "07-paths", "08-stream", "09-server", "10-keepalive", "11-busy", "12-proxy", "13-capstone"]
     assert sorted(path.stem for path in LEARNERS.glob("*.ipynb")) == NAMES
 
 

@@ -104,6 +104,21 @@ WRONG = {
     "reader": 'return "c"',
     "little": "return rate * quick_ms / 1000",
     "limits": 'return {"connections": 100_000, "write_time": reading_ms / 1000}',
+    "origin-sees": 'return "a"',
+    "inside": 'return "d"',
+    "first-recv": 'return "b"',
+    "hop-fields": "return [(name, value) for name, value in fields if name.lower() not in OF_ONE_HOP]",
+    "relay": """
+    data = yield from source.receive()
+    yield from sink.send(data)""",
+    "nocache": 'return "a"',
+    "tag": 'return "a"',
+    "reload-proves": 'return "a"',
+    "reuse": """
+    if "no-cache" in given:
+        return "miss"
+    return "hit" if age < lifetime else "validate" if can_ask else 'miss'""",
+    "cause": 'return "detour", ["E1", "E4"]',
 }
 """A known wrong body for every answer, by its grade id."""
 SAID = {
@@ -142,6 +157,13 @@ SAID = {
     "little-unseen": "You leave out the slow readers",
     "limits-check": "Nobody is refused, so everybody waits",
     "limits-unseen": "Nobody is refused, so everybody waits",
+    "hop-fields-check": "For example",
+    "hop-fields-unseen": "For example",
+    "relay-check": "You call receive once",
+    "relay-unseen": "You call receive once",
+    "reuse-check": "For example",
+    "reuse-unseen": "For example",
+    "cause-check": "It is not detour",
 }
 """What some of the checks must say of them."""
 

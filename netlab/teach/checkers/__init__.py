@@ -20,6 +20,7 @@ NOTEBOOKS = {
     "09": "server",
     "10": "keepalive",
     "11": "busy",
+    "12": "proxy",
     "13": "capstone",
 }
 """Which file has the exercises of which notebook; each is loaded when it is first asked for."""
