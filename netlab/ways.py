@@ -100,11 +100,10 @@ def three_ways(
     Examples
     --------
     >>> import netlab
-    >>> from netlab.ways import three_ways
     >>> site = netlab.teach.folder({"index.html": "<p>Hello"})
     >>> with (netlab.use("campus"), netlab.WebServer(site, host="www", port=80),
     ...       netlab.ProxyServer(host="dns", connect_ports=[80]) as proxy):
-    ...     ways = three_ways("http://www/", proxy.url)
+    ...     ways = netlab.teach.three_ways("http://www/", proxy.url)
     >>> ways["asks_for"].tolist()
     ['GET / HTTP/1.1', 'GET http://www/ HTTP/1.1', 'CONNECT www:80 HTTP/1.1, GET / HTTP/1.1']
     >>> ways["status"].tolist(), ways["same"].tolist()
@@ -187,6 +186,8 @@ def _say(stream: Stream, made: _Try, head: bytes) -> Any:
 
 def _hear(stream: Stream, made: _Try, reader: Reader) -> Any:
     data = yield from stream.receive()
+    if not data and reader.fresh:
+        raise HTTPError("the connection was closed without an answer")
     made.came += data
     reader.feed(data)
 

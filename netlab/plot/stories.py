@@ -78,12 +78,17 @@ def of_packets(rows: Sequence[Mapping[str, Any]], between: Sequence[str] | None 
             raise UsageError("packets", list(row), f"has no {', '.join(missing)}; wanted: network.packets()")
     talk = any(row.get("protocol") == "tcp" for row in rows)
     found: dict[int, Story] = {}
-    asker = rows[0]["source"] if rows else ""
+    first_asker = rows[0]["source"] if rows else ""
+    askers: dict[frozenset[str], str] = {}
+    """Of each two machines that talk TCP, the one that began: a proxy answers one side and asks the other."""
     labels, order = Labels(), _Order()
     for row in rows:
         first = row["number"] not in found
         if first:
             label = labels.of(row) if row.get("protocol") == "tcp" else shortened(row["summary"])
+            asker = first_asker
+            if row.get("protocol") == "tcp" and "destination" in row:
+                asker = askers.setdefault(frozenset((row["source"], row["destination"])), row["source"])
             found[row["number"]] = Story(label, row["source"] != asker)
         story = found[row["number"]]
         if row["action"] == "dropped" or row["action"] == "delivered":

@@ -17,6 +17,6 @@ from netlab.widgets.traceroute import TraceroutePanel
 from netlab.widgets.webserver import WebServerPanel
 
 __all__ = [
-    "ByteView", "CrowdPanel", "FanPanel", "PagePanel", "Panel", "PingPanel", "ProxyPanel", "StreamPanel", "TopologyView",
-    "TraceroutePanel", "WebServerPanel", "byte_grid", "fan",
+    "ByteView", "CrowdPanel", "FanPanel", "PagePanel", "Panel", "PingPanel", "ProxyPanel", "StreamPanel",
+    "TopologyView", "TraceroutePanel", "WebServerPanel", "byte_grid", "fan",
 ]  # fmt: skip

@@ -374,7 +374,7 @@ WORDS = {
     "change changed": "changed",
     "change removed": "removed",
     "change added": "added",
-    "change refused": "refused",
+    "change refused": "kept to itself",
     "no segments": "Only a virtual world shows its segments.",
 }
 

@@ -10,7 +10,7 @@ from netlab import frames, plot
 from netlab.errors import UsageError
 from netlab.internet.model import EPOCH
 from netlab.plot.segments import Labels
-from netlab.plot.stories import MOST_OF_TALK
+from netlab.plot.stories import MOST_OF_TALK, of_packets
 from netlab.wire import TCP, IPv4, IPv6, summary
 
 CLIENT, SERVER = "192.0.2.10", "203.0.113.80"
@@ -42,6 +42,7 @@ class Capture:
                     "action": action,
                     "reason": lost if action == "dropped" else "",
                     "source": source,
+                    "destination": there,
                     "protocol": "tcp",
                     "summary": summary(data),
                     "data": data,
@@ -253,3 +254,19 @@ def test_no_text_is_smaller_than_ten_points() -> None:
     made.png()
     texts = [text for text in made.figure.findobj(Text) if text.get_text() and text.get_visible()]
     assert texts and min(text.get_fontsize() for text in texts) >= 10
+
+
+def test_whoever_begins_a_conversation_is_drawn_as_asking_also_a_proxy() -> None:
+    """Solid lines ask, dashed ones answer: of each two machines, not of all together."""
+    made, origin = Capture(), Capture()
+    made.send(0, CLIENT, SYN, 1000)
+    made.send(40, SERVER, SYN | ACK, 9000, 1001)
+    origin.send(80, CLIENT, SYN, 5000)
+    origin.send(120, SERVER, SYN | ACK, 7000, 5001)
+    for row in origin.rows:
+        row["number"] += 2
+        for end in ("source", "destination"):
+            row[end] = {CLIENT: SERVER, SERVER: "203.0.113.99"}[row[end]]
+        row["at"] = {"laptop": "www", "router": "router2", "www": "origin"}[row["at"]]
+    answers = [story.answer for story in of_packets([*made.rows, *origin.rows]).stories]
+    assert answers == [False, True, False, True]

@@ -1,0 +1,381 @@
+"""The proxy panel: a real proxy with Start and Stop, its log as it grows, and one exchange of it seen from both sides.
+
+Behind the proxy there is an origin: a small site that the panel serves itself, on another host of the world or on
+another port of this machine, or whatever the teacher gives. The fetch box asks for one thing on three ways
+(`netlab.ways`): directly, through the proxy, through a tunnel of the proxy. Then the log tells what the proxy saw.
+
+One switch makes the proxy wrong: it passes on only what its first recv gave, as in many a textbook. The page arrives
+cut off, and the client can tell, because the head had promised more.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+import ipywidgets as widgets
+
+from netlab import plot
+from netlab.errors import NetlabError
+from netlab.plot import Figure
+from netlab.servers import ProxyServer, WebServer
+from netlab.ways import NAMES, three_ways
+from netlab.widgets import controls, tables
+from netlab.widgets.base import Task
+from netlab.widgets.exchange import ExchangeChooser, bytes_of_both_sides, segments_of
+from netlab.widgets.networks import Networks
+from netlab.widgets.runs import Row
+from netlab.widgets.serving import LOOPBACK, ServerPanel
+from netlab.widgets.words import say
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+KIB = 1024
+SIZES = (2 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, 1024 * KIB, 8192 * KIB, 65_536 * KIB)
+"""Of the cache, bytes; the last one is what a proxy takes without being told."""
+SAYINGS = ("max-age=60", "no-cache", "no-store", "private, max-age=60", "max-age=0, stale-while-revalidate=60")
+"""Cache-Control of the panel's own origin."""
+LINES = 1_600
+"""Of long.txt, 67 bytes each: more than one recv gives."""
+METADATA = "http://169.254.169.254/"
+"""Where clouds tell machines their secrets: a target that the guard refuses."""
+PATIENCE = 3.0
+"""Seconds that a client waits longer than the proxy tries to connect, so that a 504 is still seen."""
+WAYS = {"direct": "way direct", "proxy": "way proxy", "connect": "way connect"}
+"""What each is called."""
+COLUMNS = (
+    "way", "status", "content_bytes", "promised_bytes", "same", "total_ms", "connects_to", "asks_for", "error",
+)  # fmt: skip
+"""Of the three ways, as shown."""
+
+
+def only_first(source: Any, sink: Any) -> Generator[Any, Any, None]:
+    """Pass on what the first recv gives, and nothing that follows: wrong, for TCP is a stream."""
+    yield from sink.send((yield from source.receive()))
+
+
+class ProxyPanel(ServerPanel):
+    """A panel with a forward proxy, and an origin behind it.
+
+    Parameters
+    ----------
+    origin
+        What the fetch box asks, as a URL or a `netlab.WebServer` that runs; None: a small site that the panel serves.
+    network
+        As in `netlab.use`; None: the network in use now. On a virtual one everything is on hosts of its world; with an
+        ``origin`` of yours, the proxy runs in the same world as that.
+    host, origin_host
+        Hosts of the world, or 127.0.0.1, for the proxy and for the panel's own origin; None: two hosts of the world
+        (the last one is the origin's), or 127.0.0.1 where there is no world.
+    port
+        None: 8000 on a host of a world, any free one on this machine.
+    connect_timeout, cache, allow_clients, allow_targets
+        Where the controls stand at first; as in `netlab.ProxyServer`.
+    seed
+        Of everything random in a virtual world; None: the network's own.
+    arguments
+        Further arguments of `netlab.ProxyServer`, such as ``relay`` or ``filter_fields``.
+
+    Attributes
+    ----------
+    result
+        The log (EXCHANGES) of the proxy since the last Start.
+    server
+        The `netlab.ProxyServer`; None before the first Start.
+    network
+        The virtual network it is on, for ``netlab.fetch(url, proxy=panel.server.url, network=panel.network)``; None on
+        a real one.
+    origin
+        The URL of the origin; ``""`` before the first Start.
+    ways
+        What came of the last fetch, as ``netlab.teach.three_ways`` gives it; None before it.
+
+    Examples
+    --------
+    >>> import netlab
+    >>> _ = netlab.use("campus")
+    >>> netlab.widgets.ProxyPanel(host="dns")
+    <netlab panel: proxy on dns>
+    """
+
+    columns = (
+        "started_at", "method", "target", "status", "cache", "upstream", "rule", "error", "response_bytes",
+        "tunnel_up_bytes", "tunnel_down_bytes", "total_ms", "connect_ms", "reused", "client", "upstream_ip",
+    )  # fmt: skip
+    rare = ("cache", "rule", "error", "tunnel_up_bytes", "tunnel_down_bytes")
+
+    def __init__(
+        self,
+        origin: str | WebServer | None = None,
+        network: Any = None,
+        *,
+        host: str | None = None,
+        origin_host: str | None = None,
+        port: int | None = None,
+        connect_timeout: float = 5.0,
+        cache: bool | int = False,
+        allow_clients: Iterable[str] = (),
+        allow_targets: Iterable[str] = (),
+        seed: int | None = None,
+        **arguments: Any,
+    ) -> None:
+        self.networks = Networks(network, seed)
+        self.origin = ""
+        self.ways: DataFrame | None = None
+        self._given = origin.url if isinstance(origin, WebServer) else origin
+        self._arguments, self._outcomes = arguments, Counter[str]()
+        hosts = self.networks.hosts("") if self.networks.virtual("") else []
+        self._origin_host = origin_host or (hosts[-1] if hosts else LOOPBACK)
+        others = [name for name in hosts if name != self._origin_host] or hosts
+        chosen = host if host is not None else others[0] if others else LOOPBACK
+        places = [*((name, name) for name in hosts), (say("this machine"), LOOPBACK)]
+        self.at_host = controls.dropdown("at host", places, chosen if chosen in hosts else LOOPBACK)
+        if port is None:
+            port = 8000 if chosen in hosts else 0
+        self.port = controls.number("port", port, 0, 65_535)
+        self.connect_timeout = controls.seconds("connect timeout", float(connect_timeout))
+        size = cache if cache and cache is not True else SIZES[-1]
+        self.cache = controls.choice("cache", [(say("off"), False), (say("on"), True)], bool(cache))
+        self.cache_size = controls.choice("cache size", [(_size(each), each) for each in sorted({*SIZES, size})], size)
+        self._relays = {"relay all": None, "relay first": only_first}
+        if (own := arguments.pop("relay", None)) is not None:
+            self._relays = {"relay own": own, **self._relays}
+        self.relay = controls.dropdown("relay", [(say(key), key) for key in self._relays], next(iter(self._relays)))
+        tunnels = [(say("tunnels to origin"), True), (say("tunnels to 443"), False)]
+        self.tunnels = controls.dropdown("tunnels", tunnels, True)
+        self.allow_clients = controls.text("allow_clients", ", ".join(_listed(allow_clients)), "clients hint")
+        self.allow_targets = controls.text("allow_targets", ", ".join(_listed(allow_targets)), "targets hint")
+        self.saying = controls.dropdown(
+            "origin says", [(f"Cache-Control: {each}", each) for each in SAYINGS], SAYINGS[0]
+        )
+        self.saying.disabled = self._given is not None
+        moved = [
+            self.at_host, self.port, self.connect_timeout, self.relay, self.cache, self.cache_size, self.tunnels,
+            self.saying, self.allow_clients, self.allow_targets,
+        ]  # fmt: skip
+        self.chooser = ExchangeChooser(self._show_exchange)
+        self.heads, self.segments = widgets.HTML(), widgets.HTML()
+        area = widgets.VBox([self.segments])
+        area.add_class("nl-area")
+        self.segments_button = controls.toggle("show segments", area)
+        super().__init__(f"proxy on {self.at_host.value}", top=[controls.grid(moved)], middle=[self._fetch_box()])
+        # The log first, then the exchange that is chosen from it.
+        self.children = (
+            *(part for part in self.children if part is not self.picture),
+            controls.grid([self.chooser.control]), self.picture, self.heads, controls.row([self.segments_button]), area,
+        )  # fmt: skip
+        for control in moved:
+            control.observe(self._control_moved, "value")
+        self.at_host.observe(self._host_chosen, "value")
+        self.segments_button.observe(lambda _: self._show_segments(), "value")
+        self._show_title()
+
+    # The controls -------------------------------------------------------------------------------------------
+
+    def _fetch_box(self) -> Any:
+        paths = ["/", "/long.txt", "/picture.png", "/nothing", METADATA]
+        self.url = controls.text("fetch url", "/long.txt" if self._given is None else "/", "fetch url hint", paths)
+        each = [(say(WAYS[way]), (way,)) for way in NAMES]
+        self.way = controls.dropdown("way", [(say("all ways"), NAMES), *each], NAMES)
+        self.fetch_button = controls.button("fetch", self.fetch, "netlab-send")
+        self.answers = widgets.HTML()
+        title = widgets.HTML(f'<p class="nl-caption">{escape(say("fetch box"))}</p>')
+        buttons = controls.row([self.fetch_button])
+        buttons.add_class("nl-buttons")
+        box = widgets.VBox([title, controls.grid([self.url, self.way]), buttons, self.answers])
+        box.add_class("nl-area")
+        return box
+
+    def _show_title(self) -> None:
+        virtual = self.at_host.value != LOOPBACK
+        name = say("seeded", network=self.networks.name(""), seed=self.networks.seed) if virtual else "live"
+        self.title.value = f'<div class="nl-title">{escape(say("proxy"))} <small>{escape(name)}</small></div>'
+
+    def _host_chosen(self, change: Any) -> None:
+        if (change["old"] == LOOPBACK) != (change["new"] == LOOPBACK):
+            self.port.value = 0 if change["new"] == LOOPBACK else 8000
+        self._show_title()
+
+    def _control_moved(self, change: Any) -> None:
+        if not self.running:
+            self.say(controls.spoken(change["owner"]))
+
+    # Start and Stop -----------------------------------------------------------------------------------------
+
+    def task(self) -> Task:
+        host, port, seed, given = self.at_host.value, self.port.value, self.networks.seed, self._given
+        clients, targets = _words(self.allow_clients.value), _words(self.allow_targets.value)
+        saying, to_origin = self.saying.value, self.tunnels.value
+        arguments: dict[str, Any] = {
+            "connect_timeout": self.connect_timeout.value,
+            "cache": self.cache.value and self.cache_size.value,
+            "relay": self._relays[self.relay.value],
+            "allow_clients": clients,
+            "allow_targets": targets,
+            **self._arguments,
+        }
+        self._outcomes.clear()
+        self.chooser.follow()
+        self.answers.value = self.segments.value = ""
+
+        def measure(stop: Callable[[], bool]) -> Iterator[Row]:
+            network: Any = None
+            if host != LOOPBACK:
+                network = self.networks.bound if given else self.networks.open("", seed)
+            with ExitStack() as stack:
+                url = given or self._open_origin(stack, network, saying)
+                if to_origin:
+                    arguments.setdefault("connect_ports", (443, _port_of(url)))
+                server = ProxyServer(host=host, port=port, network=network, on_row=self.on_row, **arguments)
+                stack.callback(server.stop, grace=0)
+                self.origin = url
+                yield from self.hold(server, network, stop)
+
+        return Task(measure, 1)
+
+    def _open_origin(self, stack: ExitStack, network: Any, saying: str) -> str:
+        """Serve the small site; gives its URL."""
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="netlab-"))
+        _write_site(Path(folder))
+        host, port = (LOOPBACK, 0) if network is None else (self._origin_host, 80)
+        server = WebServer(folder, host=host, port=port, network=network, headers={"Cache-Control": saying})
+        stack.callback(server.stop, grace=0)
+        return server.url
+
+    def listening(self, url: str) -> str:
+        return say("proxy listens", url=url, origin=self.origin)
+
+    def once(self) -> None:
+        self._fetch(self.url.value, self.way.value)
+
+    def on_row(self, row: dict[str, Any]) -> None:
+        self._outcomes[row["cache"]] += 1
+        super().on_row(row)
+
+    def counters(self) -> str:
+        server, outcomes = self.server, self._outcomes
+        said = say(
+            "counts", count=server.statuses.total(), rate=self.rate(), open=server.connections,
+            statuses=self.statuses(),
+        )  # fmt: skip
+        asked = sum(count for outcome, count in outcomes.items() if outcome)
+        if asked:
+            hits = outcomes["hit"] + outcomes["stale"]
+            said += " " + say(
+                "hit ratio", hits=hits, asked=asked, percent=f"{100 * hits / asked:.0f}", valid=outcomes["validated"]
+            )
+        return said
+
+    def close(self) -> None:
+        super().close()
+        self.networks.close()
+
+    # Fetching -----------------------------------------------------------------------------------------------
+
+    def fetch(self) -> None:
+        """Fetch what the box says, on the ways it says; the proxy is started if it does not run."""
+        url, ways = self.url.value, self.way.value
+        if self.running:
+            self.say(say("fetching"))
+        self.act(lambda: self._fetch(url, ways))
+
+    def _fetch(self, url: str, ways: tuple[str, ...]) -> None:
+        server = self.server
+        patience = self.connect_timeout.value + PATIENCE
+        try:
+            made = three_ways(
+                urljoin(self.origin, url.strip()), server.url, ways=ways, timeout=patience, network=self.network
+            )
+        except NetlabError as error:
+            self.tell(server, say("failed", reason=str(error)), alarm=True)
+            return
+        shown = made.assign(way=[say(WAYS[way]) for way in made["way"]])
+        shown["same"] = shown["same"].map({True: say("yes"), False: say("no")}).fillna("")
+        names = [name for name in COLUMNS if name not in ("error", "same") or any(shown[name] != "")]
+        self.answers.value = tables.table(shown, self.titles(names), say("ways"))
+        self.tell(server, *_sentence(made))
+        self.ways = made
+
+    # One exchange -------------------------------------------------------------------------------------------
+
+    def draw(self, frame: DataFrame, total: int) -> Figure:
+        """The picture is that of the exchange that is chosen, at first the newest one; its bytes stand below it."""
+        self.chooser.fill(frame)
+        index = self.chooser.index
+        known = 0 <= index < len(frame)
+        self.heads.value = bytes_of_both_sides(self.server, index) if known else ""
+        if self.segments_button.value:
+            self._show_segments()
+        return plot.sequence(frame.iloc[[index]] if known else frame.iloc[:0])
+
+    def finding(self, frame: DataFrame, figure: Figure) -> str:
+        return self.counters() if self.server is not None else ""
+
+    def _show_exchange(self) -> None:
+        self.picture.show(self.draw(self.table(()), 0).html())
+
+    def _show_segments(self) -> None:
+        """Draw the segments of the two connections, which only a virtual world knows."""
+        frame, index = self.table(()), self.chooser.index
+        if not self.segments_button.value or not 0 <= index < len(frame):
+            self.segments.value = ""
+            return
+        if self.network is None:
+            self.segments.value = controls.status_html(say("no segments"))
+            return
+        self.segments.value = plot.sequence(segments_of(self.network.packets(), frame.iloc[index])).html()
+
+
+def _write_site(folder: Path) -> None:
+    """The small site that comes with netlab, and a text that does not fit into one recv."""
+    shutil.copytree(str(resources.files("netlab.widgets") / "site"), folder, dirs_exist_ok=True)
+    lines = (
+        f"This is line {number:4d} of {LINES} of a text that needs more than one recv.\n" for number in range(LINES)
+    )
+    (folder / "long.txt").write_text("".join(lines), "ascii")
+
+
+def _sentence(made: DataFrame) -> tuple[str, bool]:
+    """What came on each way, and whether somebody should be alarmed."""
+    from pandas import NA
+
+    told = []
+    for row in made.to_dict("records"):
+        way, promised = say(WAYS[row["way"]]), row["promised_bytes"]
+        if row["status"] is NA:
+            told.append(say("came nothing", way=way, error=row["error"]))
+            continue
+        cut = row["error"] and promised is not NA and promised != row["content_bytes"]
+        count = say("of promised", count=row["content_bytes"], promised=promised) if cut else row["content_bytes"]
+        told.append(say("came", way=way, status=row["status"], count=count, time=f"{row['total_ms']:.1f}"))
+    different = bool((~made["same"]).fillna(False).any())
+    return "; ".join(told) + "." + (" " + say("not the same") if different else ""), different
+
+
+def _size(count: int) -> str:
+    if count < KIB or count % KIB:
+        return f"{count} bytes"
+    return f"{count // KIB} KiB" if count < KIB * KIB else f"{count / KIB / KIB:g} MiB"
+
+
+def _port_of(url: str) -> int:
+    authority = url.split("/")[2]
+    port = authority.rpartition("]")[2].rpartition(":")[2] if ":" in authority.rpartition("]")[2] else "80"
+    return int(port)
+
+
+def _listed(given: Iterable[str]) -> list[str]:
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(",", " ").split()
