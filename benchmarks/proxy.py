@@ -20,17 +20,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-from benchmarks.common import Missing, interleave, need, spread, verdict
+from benchmarks.common import ROUNDS, Missing, interleave, need, spread, verdict
 from benchmarks.servers import (
     CLIENT_CPU,
     FIXED,
     SECONDS,
+    Load,
     Subject,
     ceiling_of,
     config,
     figures,
     free_port,
     listening,
+    load,
     resident,
     rounds,
     start_all,
@@ -288,8 +290,10 @@ def hits(wrk: str, stack: contextlib.ExitStack, folder: Path, site: Path, origin
             "web": lambda port: [python, "-c", WEB, str(site), str(port)],
         },
     )
-    results = rounds(wrk, subjects, ["cache"], 64, "/fresh.html", script=script)
-    results |= rounds(wrk, subjects, ["web"], 64, "/fresh.html")
+    results: dict[str, list[Load]] = {"cache": [], "web": []}
+    for _ in range(ROUNDS):
+        results["cache"].append(load(wrk, subjects["cache"].port, 64, "/fresh.html", script=script))
+        results["web"].append(load(wrk, subjects["web"].port, 64, "/fresh.html"))
     rate = figures(results)
     print(verdict("hits/web server", rate["cache"] / rate["web"], 0.5, at_most=False))
 

@@ -226,7 +226,7 @@ class Cache:
         if rules.may_store(decision.request, response, self.shared, now):
             return None
         length = response.get(b"content-length")
-        if length is not None and (not length.isdigit() or int(length) > self.store.largest):
+        if length is not None and (not length.isdigit() or int(length) > min(self.store.largest, self.store.size)):
             return None
         if self.store.outdated(decision.uri, decision.epoch):
             return None

@@ -84,6 +84,13 @@ def _exchange(row: Mapping[str, Any], us: str) -> list[Story]:
             came = "connected" if passed[4] or not failed else failed.strip()
             failed = "" if came == failed.strip() else failed
             stories.append(_level(came, [origin, us], connected, True))
+        if not _missing(row.get("tunnel_down_bytes")):
+            # RFC 9110 section 9.3.6: the proxy answers CONNECT itself, and then only counts what passes.
+            up, down = int(row["tunnel_up_bytes"]), int(row["tunnel_down_bytes"])
+            stories.append(_level(f"{status}{size}", [us, client], sent, True))
+            stories.append(_level(f"in all {up} bytes, unseen", [us, origin], last))
+            stories.append(_level(f"in all {down} bytes, unseen{failed}", [us, client], last, True))
+            return stories
         if passed[3] or passed[4]:
             stories.append(_level(passed_on, [us, origin], sent))
             stories.append(_level("first byte", [origin, us], first, True))

@@ -612,3 +612,12 @@ def test_a_client_never_gets_what_is_older_than_the_rules_allow(
             since = max(changed_at, client.now - min(limit, lifetime))
             ended = next((at for at, each in history if each == got + 1), client.now + 1)
             assert got in [each for _, each in history] and (got == version or ended >= since)
+
+
+def test_what_is_larger_than_the_whole_cache_is_not_said_to_be_stored() -> None:
+    cache = Cache(10_000)
+    decision = cache.lookup(request(), URI, START)
+    large = Response(200, b"OK", (1, 1), [FRESH, (b"Content-Length", b"10001")])
+    assert cache.begin_store(decision, large, START) is None
+    fits = Response(200, b"OK", (1, 1), [FRESH, (b"Content-Length", b"10")])
+    assert cache.begin_store(decision, fits, START) is not None
