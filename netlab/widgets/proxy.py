@@ -27,10 +27,11 @@ from netlab import plot
 from netlab.errors import NetlabError
 from netlab.plot import Figure
 from netlab.servers import ProxyServer, WebServer
-from netlab.ways import NAMES, three_ways
-from netlab.widgets import controls, tables
+from netlab.ways import three_ways
+from netlab.widgets import controls
 from netlab.widgets.base import Task
 from netlab.widgets.exchange import ExchangeChooser, bytes_of_both_sides, segments_of
+from netlab.widgets.fetchbox import FetchBox
 from netlab.widgets.networks import Networks
 from netlab.widgets.runs import Row
 from netlab.widgets.serving import LOOPBACK, ServerPanel
@@ -46,16 +47,8 @@ SAYINGS = ("max-age=60", "no-cache", "no-store", "private, max-age=60", "max-age
 """Cache-Control of the panel's own origin."""
 LINES = 1_600
 """Of long.txt, 67 bytes each: more than one recv gives."""
-METADATA = "http://169.254.169.254/"
-"""Where clouds tell machines their secrets: a target that the guard refuses."""
 PATIENCE = 3.0
 """Seconds that a client waits longer than the proxy tries to connect, so that a 504 is still seen."""
-WAYS = {"direct": "way direct", "proxy": "way proxy", "connect": "way connect"}
-"""What each is called."""
-COLUMNS = (
-    "way", "status", "content_bytes", "promised_bytes", "same", "total_ms", "connects_to", "asks_for", "error",
-)  # fmt: skip
-"""Of the three ways, as shown."""
 
 
 def only_first(source: Any, sink: Any) -> Generator[Any, Any, None]:
@@ -162,12 +155,13 @@ class ProxyPanel(ServerPanel):
             self.at_host, self.port, self.connect_timeout, self.relay, self.cache, self.cache_size, self.tunnels,
             self.saying, self.allow_clients, self.allow_targets,
         ]  # fmt: skip
+        self.box = FetchBox("/long.txt" if self._given is None else "/", self.fetch)
         self.chooser = ExchangeChooser(self._show_exchange)
         self.heads, self.segments = widgets.HTML(), widgets.HTML()
         area = widgets.VBox([self.segments])
         area.add_class("nl-area")
         self.segments_button = controls.toggle("show segments", area)
-        super().__init__(f"proxy on {self.at_host.value}", top=[controls.grid(moved)], middle=[self._fetch_box()])
+        super().__init__(f"proxy on {self.at_host.value}", top=[controls.grid(moved)], middle=[self.box])
         # The log first, then the exchange that is chosen from it.
         self.children = (
             *(part for part in self.children if part is not self.picture),
@@ -180,20 +174,6 @@ class ProxyPanel(ServerPanel):
         self._show_title()
 
     # The controls -------------------------------------------------------------------------------------------
-
-    def _fetch_box(self) -> Any:
-        paths = ["/", "/long.txt", "/picture.png", "/nothing", METADATA]
-        self.url = controls.text("fetch url", "/long.txt" if self._given is None else "/", "fetch url hint", paths)
-        each = [(say(WAYS[way]), (way,)) for way in NAMES]
-        self.way = controls.dropdown("way", [(say("all ways"), NAMES), *each], NAMES)
-        self.fetch_button = controls.button("fetch", self.fetch, "netlab-send")
-        self.answers = widgets.HTML()
-        title = widgets.HTML(f'<p class="nl-caption">{escape(say("fetch box"))}</p>')
-        buttons = controls.row([self.fetch_button])
-        buttons.add_class("nl-buttons")
-        box = widgets.VBox([title, controls.grid([self.url, self.way]), buttons, self.answers])
-        box.add_class("nl-area")
-        return box
 
     def _show_title(self) -> None:
         virtual = self.at_host.value != LOOPBACK
@@ -225,7 +205,7 @@ class ProxyPanel(ServerPanel):
         }
         self._outcomes.clear()
         self.chooser.follow()
-        self.answers.value = self.segments.value = ""
+        self.box.answers.value = self.segments.value = ""
 
         def measure(stop: Callable[[], bool]) -> Iterator[Row]:
             network: Any = None
@@ -255,7 +235,7 @@ class ProxyPanel(ServerPanel):
         return say("proxy listens", url=url, origin=self.origin)
 
     def once(self) -> None:
-        self._fetch(self.url.value, self.way.value)
+        self._fetch(self.box.url.value, self.box.way.value)
 
     def on_row(self, row: dict[str, Any]) -> None:
         self._outcomes[row["cache"]] += 1
@@ -283,7 +263,7 @@ class ProxyPanel(ServerPanel):
 
     def fetch(self) -> None:
         """Fetch what the box says, on the ways it says; the proxy is started if it does not run."""
-        url, ways = self.url.value, self.way.value
+        url, ways = self.box.url.value, self.box.way.value
         if self.running:
             self.say(say("fetching"))
         self.act(lambda: self._fetch(url, ways))
@@ -298,11 +278,7 @@ class ProxyPanel(ServerPanel):
         except NetlabError as error:
             self.tell(server, say("failed", reason=str(error)), alarm=True)
             return
-        shown = made.assign(way=[say(WAYS[way]) for way in made["way"]])
-        shown["same"] = shown["same"].map({True: say("yes"), False: say("no")}).fillna("")
-        names = [name for name in COLUMNS if name not in ("error", "same") or any(shown[name] != "")]
-        self.answers.value = tables.table(shown, self.titles(names), say("ways"))
-        self.tell(server, *_sentence(made))
+        self.tell(server, *self.box.show(made))
         self.ways = made
 
     # One exchange -------------------------------------------------------------------------------------------
@@ -342,23 +318,6 @@ def _write_site(folder: Path) -> None:
         f"This is line {number:4d} of {LINES} of a text that needs more than one recv.\n" for number in range(LINES)
     )
     (folder / "long.txt").write_text("".join(lines), "ascii")
-
-
-def _sentence(made: DataFrame) -> tuple[str, bool]:
-    """What came on each way, and whether somebody should be alarmed."""
-    from pandas import NA
-
-    told = []
-    for row in made.to_dict("records"):
-        way, promised = say(WAYS[row["way"]]), row["promised_bytes"]
-        if row["status"] is NA:
-            told.append(say("came nothing", way=way, error=row["error"]))
-            continue
-        cut = row["error"] and promised is not NA and promised != row["content_bytes"]
-        count = say("of promised", count=row["content_bytes"], promised=promised) if cut else row["content_bytes"]
-        told.append(say("came", way=way, status=row["status"], count=count, time=f"{row['total_ms']:.1f}"))
-    different = bool((~made["same"]).fillna(False).any())
-    return "; ".join(told) + "." + (" " + say("not the same") if different else ""), different
 
 
 def _size(count: int) -> str:

@@ -17,7 +17,8 @@ import netlab
 from netlab import frames
 from netlab.http.cache import SIZE
 from netlab.widgets import ProxyPanel, runs
-from netlab.widgets.proxy import LINES, METADATA, SIZES
+from netlab.widgets.fetchbox import METADATA
+from netlab.widgets.proxy import LINES, SIZES
 
 pytestmark = pytest.mark.network
 
@@ -57,8 +58,8 @@ def said(panel: ProxyPanel) -> str:
 
 def fetch(panel: ProxyPanel, url: str, way: str = "all three") -> Any:
     """Fetch by the box, and wait for what comes; gives the three ways."""
-    panel.url.value = url
-    panel.way.label = way
+    panel.box.url.value = url
+    panel.box.way.label = way
     panel.ways = None
     panel.fetch()
     until(lambda: panel.ways is not None and "Fetching" not in said(panel))
@@ -111,7 +112,7 @@ def test_a_proxy_that_passes_on_one_recv_is_found_out() -> None:
     assert panel.ways["same"].tolist() == [True, False, False]
     assert panel.ways["content_bytes"].iloc[1] < 2000 and panel.ways["status"].tolist() == [200] * 3
     assert panel.result["rule"].iloc[0] == "RFC 9112 6.3"
-    assert "the connection ended inside the content" in panel.answers.value
+    assert "the connection ended inside the content" in panel.box.answers.value
 
 
 def test_on_this_machine_too() -> None:
@@ -236,7 +237,7 @@ def test_clients_that_may_not_use_it(watched: None) -> None:
 def test_what_is_no_url_is_told(watched: None) -> None:
     panel = ProxyPanel(network="campus", host="dns")
     started(panel)
-    panel.url.value = "https://www/"
+    panel.box.url.value = "https://www/"
     panel.fetch()
     until(lambda: "is https" in said(panel))
     panel.close()
