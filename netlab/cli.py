@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"netlab: {error}\nOn the command line: --network campus", file=sys.stderr)
         return ERROR
     except NetlabError as error:
-        print(f"netlab: {error}", file=sys.stderr)
+        print(f"netlab: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
         return ERROR
     except BrokenPipeError:  # | head
         sys.stdout = open(os.devnull, "w")
@@ -75,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     web.add_argument("--host", default="127.0.0.1", metavar="ADDR", help="address to listen at (default 127.0.0.1)")
     web.add_argument("--public", action="store_true", help="let other machines in, with --host ADDR or --host ''")
     web.add_argument("--cors", action="store_true", help="let pages of other origins read the answers")
+    web.add_argument("--gzip", action="store_true", help="compress text that has no compressed copy beside it")
+    web.add_argument(
+        "--header", action="append", default=[], metavar="'NAME: VALUE'",
+        help="a field for every answer; may be repeated",
+    )  # fmt: skip
     web.add_argument("--cert", metavar="FILE", help="speak https with this certificate (PEM)")
     web.add_argument("--key", metavar="FILE", help="the certificate's key, if it is not in the same file")
     web.set_defaults(run=_web)

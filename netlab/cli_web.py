@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import ssl
 import sys
 import threading
@@ -21,11 +22,20 @@ def web(options: argparse.Namespace) -> int:
         warnings.simplefilter("always")
         server = WebServer(
             options.directory, host=options.host, port=options.port, public=options.public, cors=options.cors,
+            gzip=options.gzip, headers=[_header(text) for text in options.header],
             ssl_context=_certificate(options.cert, options.key), log_rows=0, on_row=_print,
         )  # fmt: skip
     for warning in caught:
         print(f"netlab: warning: {warning.message}", file=sys.stderr)
     return _until_interrupted(server, f"Serving {options.directory} at {server.url} (CTRL+C ends it)")
+
+
+def _header(text: str) -> tuple[str, str]:
+    """Take a field apart; raises UsageError for what is none."""
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise UsageError("--header", text, "must be a name, a colon and a value, such as 'Cache-Control: max-age=60'")
+    return name, value.strip(" \t")
 
 
 def _certificate(cert: str | None, key: str | None) -> ssl.SSLContext | None:
@@ -81,12 +91,16 @@ def _users(file: str | None) -> dict[str, str] | None:
 def _until_interrupted(server: Server, text: str) -> int:
     from netlab.cli import OK, say
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill`, and a shell that ends, mean the same
     try:
         say(text)  # inside: who reads it can be quick with CTRL+C
         threading.Event().wait()
     except KeyboardInterrupt:
         pass
-    server.stop()
+    try:
+        server.stop()
+    except KeyboardInterrupt:  # once more: no time for those who are still being answered
+        server.stop(grace=0)
     by_status = sorted(server.statuses.items(), key=lambda item: item[0] or 0)
     counts = ", ".join(f"{count} × {status or 'no answer'}" for status, count in by_status)
     say(f"{server.statuses.total()} answers" + (f": {counts}" if counts else ""))

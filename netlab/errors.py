@@ -116,9 +116,10 @@ class LabUnavailable(NetworkError):
 class AddressInUse(NetworkError):
     """A port is taken; ``owner`` is the program that has it, where the system tells."""
 
-    def __init__(self, address: str, owner: str = "") -> None:
+    def __init__(self, address: str, owner: str = "", hint: str = "") -> None:
         self.address, self.owner = address, owner
-        super().__init__(f"{address} is in use" + (f" by {owner}" if owner else ""))
+        by = f" by {owner}" if owner else ""
+        super().__init__(f"{address} is in use{by}" + (f": {hint}" if hint else ""))
 
 
 class WorldError(NetlabError, ValueError):

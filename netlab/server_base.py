@@ -48,6 +48,8 @@ class Server:
         secure: bool = False,
     ) -> None:
         self._place, self._secure, self._on_row = place, secure, on_row
+        if on_row is not None and not callable(on_row):
+            raise UsageError("on_row", on_row, "must be a function that takes a row of the log, as a dict")
         rows = whole("log_rows", log_rows, 0, 10_000_000)
         self._log = Log(rows, self.row, place.network, rows_of=self.rows_of)
         self._lock = threading.Lock()
@@ -108,10 +110,12 @@ class Server:
         Returns
         -------
         dict
-            All columns of EXCHANGES and: referer, user_agent, reason, request_head_bytes, response_head_bytes, framing
-            (length, chunked, close, none), conditional_result, range, keep_alive, close_reason, head_ms, handler_ms,
-            respond_ms; ``request_head`` and ``response_head`` are bytes, kept for the latest 1,000 requests. A value
-            that does not exist is None.
+            All columns of EXCHANGES and: referer, user_agent, reason (of the status line), request_head_bytes,
+            request_body_bytes, response_head_bytes, response_body_bytes, framing (length, chunked, close, none),
+            conditional_result, range, keep_alive, close_reason, head_ms, handler_ms, first_byte_ms (to the first byte
+            of the answer), respond_ms, throughput_bytes_s (of the answer, from its first byte on); ``request_head`` and
+            ``response_head`` are bytes, kept for the latest 1,000 requests; of a request that was refused or cut off,
+            what there was of its head. A value that does not exist is None.
 
         Raises
         ------

@@ -11,6 +11,7 @@ from netlab.errors import AddressInUse, NetworkError, UsageError
 
 BACKLOG = 1024
 """Connections that the kernel completes before they are accepted."""
+OTHER_PORT = "stop that program, or take another port; 0 is any free one"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -84,9 +85,12 @@ def _listen(family: int, host: str, port: int, dual: bool = False) -> socket.soc
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            raise AddressInUse(f"{host}:{port}", owner_of(port)) from None
+            raise AddressInUse(f"{host}:{port}", owner_of(port), OTHER_PORT) from None
         if error.errno == errno.EACCES:
             raise NetworkError(error.errno, f"ports below 1024 belong to root; take another than {port}") from None
+        if error.errno == errno.EADDRNOTAVAIL:
+            text = f"{host} is no address of this machine; 127.0.0.1 is the machine itself, '' are all its addresses"
+            raise NetworkError(error.errno, text) from None
         raise NetworkError(error.errno, f"cannot listen at {host}:{port}: {error.strerror}") from None
     return listener
 

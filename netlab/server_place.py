@@ -100,7 +100,8 @@ class RealPlace(Place):
         return listen(self.host, self.port)
 
     def _make_loop(self) -> Loop:
-        return Loop(self._resolve, self._limits.connections, self._limits.per_client, self._context)
+        limits = self._limits
+        return Loop(self._resolve, limits.connections, limits.per_client, self._context, pool=limits.of_pool)
 
     wall = staticmethod(time.time_ns)
 

@@ -62,7 +62,8 @@ class ProxyServer(Server):
         Names and passwords (a dict), one of which a client must know (Basic, RFC 7617).
     cache
         True: keep answers in memory, up to 64 MiB, and use them again as RFC 9111 allows; or a size in bytes. The cache
-        is a private one; once ``allow_clients`` lets others in, it is shared and keeps nothing that is private.
+        is a private one; when several may use it (``allow_clients``, more than one of ``users``, a world), it is shared
+        and keeps nothing that is private.
     pseudonym
         Its name in Via, Proxy-Status and Cache-Status; two proxies behind each other need two.
     forwarded
@@ -80,8 +81,9 @@ class ProxyServer(Server):
         Your own function: takes a request, a stored answer and the time, gives ``"hit"``, ``"validate"`` or ``"miss"``.
         A fault in any of the three is an answer 500, or a broken one, and a row.
     limits
-        As in `WebServer`; besides, ``answer_time`` (s for the head of an origin's answer), ``answer_head`` (its bytes)
-        and ``tunnel_time`` (s without a byte).
+        As in `WebServer`; besides, ``answer_time`` (s for the head of an origin's answer), ``answer_head`` (its bytes),
+        ``tunnel_time`` (s without a byte), ``pool`` (idle connections that are kept to one origin; 8) and ``pool_time``
+        (for how many s; 10).
     log_rows, on_row
         As in `WebServer`.
     network, tcp
@@ -299,7 +301,7 @@ def check_proxy_host(host: str, access: Access) -> None:
         raise UsageError("host", host, "must be an address or a name of this machine, as text")
     if is_loopback(host):
         return
-    if not access.shared:
+    if not access.open:
         text = 'others could reach the proxy there; say who may use it, as in allow_clients=["192.0.2.0/24"] (--allow)'
         raise UsageError("host", host, text)
     warnings.warn(f"others can reach this proxy at {host or 'every address'}", stacklevel=3)

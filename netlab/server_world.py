@@ -66,7 +66,7 @@ class WorldPlace(Place):
                 limits = self._limits
                 self.loop = VirtualLoop(
                     engine, self.node, partial(resolve, self.world), cpu=self._cpu, options=self._options,
-                    most=limits.connections, per_client=limits.per_client,
+                    most=limits.connections, per_client=limits.per_client, pool=limits.of_pool,
                 )  # fmt: skip
                 self.port = self.loop.listen(self.port, accept, self._backlog)
         except BaseException:
@@ -150,7 +150,7 @@ class LabPlace(RealPlace):
 
     def _make_loop(self) -> Loop:
         limits, borrow = self._limits, partial(self._lab.lab.socket, self._node.name)
-        return Loop(self._resolve, limits.connections, limits.per_client, open_socket=borrow)
+        return Loop(self._resolve, limits.connections, limits.per_client, open_socket=borrow, pool=limits.of_pool)
 
     def stop(self, grace: float) -> None:
         was = self.running

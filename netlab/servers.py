@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from netlab.errors import HTTPError, UsageError
 from netlab.http.events import Field, Request
 from netlab.http.paths import Path, map_path
-from netlab.http.writer import field_line
+from netlab.http.writer import REASONS, field_line
 from netlab.in_world import only_in_world, only_virtual, world_of
 from netlab.serve.answers import Site
 from netlab.serve.bounds import Bounds, bounds
@@ -149,9 +149,13 @@ class WebServer(Server):
     ) -> None:
         if not os.path.isdir(directory):
             raise UsageError("directory", os.fspath(directory), "must be a folder that exists")
+        if not os.path.isdir(os.path.join(os.fsdecode(directory), os.curdir)):
+            raise UsageError("directory", os.fspath(directory), "you may not enter this folder (chmod u+rx lets you)")
         for name, function in (("map_path", map_path), ("parse_head", parse_head)):
             if function is not None and not callable(function):
                 raise UsageError(name, function, "give a function that takes bytes")
+        if ssl_context is not None and not isinstance(ssl_context, ssl.SSLContext):
+            raise UsageError("ssl_context", ssl_context, "must be an ssl.SSLContext with a certificate")
         if etag not in ("stat", "content"):
             raise UsageError("etag", etag, 'must be "stat" or "content"')
         of_server: Bounds = bounds(limits)
@@ -181,6 +185,20 @@ class WebServer(Server):
             place, lambda connection: serve(connection, self._site), log_rows=log_rows, on_row=on_row,
             secure=ssl_context is not None,
         )  # fmt: skip
+
+    def details(self, index: int) -> dict[str, Any]:
+        row = super().details(index)
+        receive = row["receive_ms"]
+        return {
+            **row,
+            "reason": REASONS.get(row["status"], b"").decode(),
+            "request_body_bytes": _rest(row["request_bytes"], row["request_head_bytes"]),
+            "response_body_bytes": _rest(row["response_bytes"], row["response_head_bytes"]),
+            "first_byte_ms": None if row["wait_ms"] is None else (row["queue_ms"] or 0.0) + row["wait_ms"],
+            "throughput_bytes_s": row["response_bytes"] / receive * 1e3 if receive else None,
+        }
+
+    details.__doc__ = Server.details.__doc__
 
     def load(
         self,
@@ -290,6 +308,8 @@ class WebServer(Server):
         from netlab import frames
         from netlab.http.pages import listing_row
 
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise UsageError("path", path, "must begin with a slash, as in a URL: / is the server's folder")
         try:
             entries = sorted(self._site.directory.folder(map_path(path.encode()).names).entries())
         except (Refusal, HTTPError) as refusal:
@@ -298,8 +318,14 @@ class WebServer(Server):
         return frames.table(rows, frames.LISTING)
 
 
+def _rest(whole: int | None, part: int | None) -> int | None:
+    return None if whole is None or part is None else whole - part
+
+
 def _fields(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[Field]:
     """Check fields that somebody typed."""
+    if not isinstance(headers, Iterable) or isinstance(headers, str | bytes):
+        raise UsageError("headers", headers, "must be a dict of names and values, or pairs of them")
     pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
     fields: list[Field] = []
     for pair in pairs:

@@ -147,6 +147,11 @@ class Reader:
         return self._state == "head" and not self._buffer
 
     @property
+    def so_far(self) -> bytes:
+        """Of a head that was refused, or is not complete, what there is: for people to look at."""
+        return self.head if self.head_bytes else bytes(self._buffer[: self._limits.head])
+
+    @property
     def ended(self) -> bool:
         """Whether the other side has closed."""
         return self._ended

@@ -16,7 +16,9 @@ from netlab.http.events import Field, Version
 
 SHORT = 128
 """Lines up to about this many bytes are remembered: most fields of an answer are those of the answer before."""
-REASONS = {int(status): status.phrase.encode("ascii") for status in HTTPStatus}
+RENAMED = {413: b"Content Too Large", 414: b"URI Too Long", 416: b"Range Not Satisfiable"}
+"""Phrases of RFC 9110, which Python 3.11 has as RFC 2616 had them."""
+REASONS = {int(status): status.phrase.encode("ascii") for status in HTTPStatus} | RENAMED
 
 
 def response_head(

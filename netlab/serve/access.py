@@ -26,9 +26,14 @@ class Access:
         self._lets_in = lru_cache(1024)(self._judge)
 
     @property
-    def shared(self) -> bool:
+    def open(self) -> bool:
         """Whether clients of other machines may come."""
         return bool(self._networks)
+
+    @property
+    def shared(self) -> bool:
+        """Whether several people use the proxy: from other machines, or with names of their own."""
+        return self.open or len(self._tokens) > 1
 
     @property
     def asks(self) -> bool:

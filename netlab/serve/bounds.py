@@ -57,6 +57,11 @@ class Bounds:
         """The part of them that the reader keeps."""
         return Limits(self.line, self.head, self.fields, self.chunk_line)
 
+    @property
+    def of_pool(self) -> tuple[int, int]:
+        """Idle connections that are kept to one other server, and for how many ns; a web server has none."""
+        return 0, 0
+
 
 @dataclass(frozen=True, slots=True)
 class ProxyBounds(Bounds):
@@ -68,8 +73,17 @@ class ProxyBounds(Bounds):
     """Bytes of that head; more is 502."""
     tunnel_time: float = 300.0
     """Seconds in which nothing moves in a tunnel, either way."""
+    pool: int = 8
+    """Idle connections that are kept to one origin; 0: none, so that every request connects anew."""
+    pool_time: float = 10.0
+    """Seconds that they are kept."""
+
+    @property
+    def of_pool(self) -> tuple[int, int]:
+        return self.pool, int(self.pool_time * 1e9)
 
 
+MAY_BE_0 = ("connections", "per_client", "drain", "body_rate", "linger_time", "pool")
 B = TypeVar("B", bound=Bounds)
 
 
@@ -87,7 +101,7 @@ def bounds(given: Mapping[str, Any] | None, of: type[B] = Bounds) -> B:  # type:
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
         if not numeric or (kind is int and not isinstance(value, int)):
             raise UsageError(f"limits[{name!r}]", value, f"must be a {'whole ' if kind is int else ''}number")
-        least = 0 if name in ("connections", "per_client", "drain", "body_rate", "linger_time") else 1e-3
+        least = 0 if name in MAY_BE_0 else 1e-3
         if not least <= value < 1e12:
             raise UsageError(f"limits[{name!r}]", value, "must be positive" if least else "must be 0 or more")
     return of(**given)

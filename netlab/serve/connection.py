@@ -113,6 +113,8 @@ class Move(NamedTuple):
     limit: int
     tell: Callable[[int], None] | None = None
     """Called with the number of bytes whenever some have left."""
+    waits: Callable[[bool], None] | None = None
+    """Called whenever it has to wait, with whether it is the sink that has no room."""
 
 
 class Park(NamedTuple):

@@ -21,6 +21,9 @@ RETRY_AFTER = 1
 
 EAGER = Receive(65_536)
 
+SHOWN = 8 * 1024
+"""Bytes of a refused target that the log shows."""
+
 Steps = Generator[Wanted, Any, Any]
 AddRow = Callable[[Any, bytes, bytes], None]
 """Takes a row of the log with the heads of request and response."""
@@ -208,6 +211,14 @@ def asked(request: Request | None) -> Asked:
         escaped(user_agent[0]) if user_agent else "",
         escaped(wanted[0]) if wanted else "",
     )
+
+
+def asked_by_bytes(head: bytes) -> Asked:
+    """Give what the first line of a refused head says, if it can be read; the rest is not to be trusted."""
+    line = grammar.REQUEST_LINE.fullmatch(head.partition(b"\r\n")[0])
+    if not line:
+        return NOTHING_ASKED
+    return (line[1].decode(), escaped(line[2][:SHOWN]), line[3].decode(), "", "", "")
 
 
 VERSIONS = {(1, 1): "HTTP/1.1", (1, 0): "HTTP/1.0"}

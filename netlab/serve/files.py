@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -17,6 +18,10 @@ FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 """Without O_NONBLOCK, opening a fifo would wait until somebody writes into it."""
 SEP = os.sep
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+WINDOWS = os.name == "nt"
+SHORTENED = re.compile(r".{1,6}~[0-9]+(\..{0,3})?")
+"""An old short name of a file (``PROGRA~1``), under which one that is hidden could be reached."""
+DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])( *\..*)?", re.IGNORECASE)
 DESCRIPTORS = "/proc/self/fd"
 """Where Linux says what a descriptor stands for."""
 
@@ -45,16 +50,22 @@ class Folder(NamedTuple):
     """A folder without an index; `entries` reads it."""
 
     where: str
+    below: str
+    """What the real path of everything in it begins with; ``""``: links may lead anywhere."""
 
     def entries(self) -> Iterator[Entry]:
-        """What is in it, in the order of the disk, without hidden names; raises `Refusal`."""
+        """What is in it, in the order of the disk, without hidden names and links that lead out; raises `Refusal`."""
         try:
             with os.scandir(self.where) as found:
                 for entry in found:
-                    if entry.name[:1] != ".":
+                    if entry.name[:1] != "." and not (entry.is_symlink() and self._leads_out(entry)):
                         yield _entry(entry)
         except OSError:
             raise Refusal(404, "") from None
+
+    def _leads_out(self, link: os.DirEntry[str]) -> bool:
+        real = os.path.realpath(link.path) + os.sep  # a link to the root itself is in it
+        return not real.startswith(self.below)
 
 
 class Refusal(Exception):
@@ -76,6 +87,8 @@ class Directory:
 
     def open(self, names: Sequence[str], folder: bool) -> Opened | Folder | None:
         """Open what the names mean; None: it is a folder, and the path lacks its slash. Raises `Refusal`."""
+        if WINDOWS and not all(map(plain_on_windows, names)):
+            raise Refusal(404, "")
         where, direct = self._place(names)
         found = self._open(where, direct)
         if type(found) is Opened:
@@ -143,7 +156,7 @@ class Directory:
             if not stat.S_ISREG(found.st_mode):
                 if stat.S_ISDIR(found.st_mode):
                     os.close(descriptor)
-                    return Folder(where)
+                    return Folder(where, "" if self._follow else self._below)
                 raise Refusal(403, "this is not a file")
         except Refusal:
             os.close(descriptor)
@@ -153,11 +166,15 @@ class Directory:
 
     def _closed(self, where: str) -> Folder:
         """What may not be read: a folder can still have an index that may (Windows opens no folder at all)."""
-        if not os.path.isdir(where):
+        try:
+            found = os.stat(where)
+        except OSError:
+            raise Refusal(404, "") from None  # its folder may not be entered, so nobody knows whether it exists
+        if not stat.S_ISDIR(found.st_mode):
             raise Refusal(403, "the server may not read this file")
         if not self._follow and not self._inside(where, None):
             raise Refusal(404, "")
-        return Folder(where)
+        return Folder(where, "" if self._follow else self._below)
 
     def _inside(self, where: str, descriptor: int | None) -> bool:
         if descriptor is not None and self._ask_descriptor:
@@ -165,6 +182,13 @@ class Directory:
         else:
             real = os.path.realpath(where)
         return real.startswith(self._below) or real == self.root
+
+
+def plain_on_windows(name: str) -> bool:
+    """Whether Windows takes a name for what it says: no drive or stream (``:``), no short form of another name, no
+    device, and no blank or dot at the end, which it would leave out."""
+    odd = ":" in name or name[-1:] in (" ", ".") or SHORTENED.fullmatch(name) or DEVICES.fullmatch(name)
+    return not odd
 
 
 def _entry(entry: os.DirEntry[str]) -> Entry:

@@ -48,7 +48,7 @@ from netlab.serve.dialing import LookUps, OpenSocket, Resolve, look_up
 from netlab.serve.loop_asks import UNFINISHED, WAYS
 from netlab.serve.moving import Pipes
 from netlab.serve.peers import RESERVE, Peer, Watch, is_here, most_connections, prepared, text_of
-from netlab.serve.pool import Pool
+from netlab.serve.pool import IDLE_TIME, MOST, Pool
 
 TURN = 16
 """Steps of one connection before the others have theirs."""
@@ -76,6 +76,7 @@ class Loop:
         per_client: int = 0,
         context: ssl.SSLContext | None = None,
         open_socket: OpenSocket = socket.socket,
+        pool: tuple[int, int] = (MOST, IDLE_TIME),
     ) -> None:
         self._open_socket = open_socket
         """For what is dialled."""
@@ -100,7 +101,7 @@ class Loop:
         """Deadlines, and what else is to be done at some time."""
         self._entries = count()
         self._count = 0
-        self.pool: Pool[Watch] = Pool()
+        self.pool: Pool[Watch] = Pool(*pool)
         """Connections to origins that nobody uses just now."""
         self._sweep_at: int | None = None
         self._pipes = Pipes()
@@ -364,6 +365,8 @@ class Loop:
             self._watch(getattr(wanted, "stream", None) or peer.watch, READ, peer)
         elif kind is Move:
             full = peer.moving is not None and peer.moving.full
+            if wanted.waits is not None:
+                wanted.waits(full)
             self._watch((wanted.sink if full else wanted.source) or peer.watch, WRITE if full else READ, peer)
         elif kind in (bytes, Send, SendFile):
             self._watch(getattr(wanted, "stream", None) or peer.watch, WRITE, peer)

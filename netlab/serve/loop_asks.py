@@ -146,6 +146,9 @@ def _hang_up(loop: Loop, peer: Peer, wanted: HangUp) -> bool:
 def _park(loop: Loop, peer: Peer, wanted: Park) -> bool:
     stream: Watch = wanted.stream
     peer.opened.discard(stream)
+    if not loop.pool.most:
+        loop._drop(stream)
+        return True
     loop.pool.put(wanted.key, stream, loop.now())
     loop._plan_sweep()
     if not stream.events & READ:

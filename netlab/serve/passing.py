@@ -1,9 +1,9 @@
-"""The two halves of an exchange between a client and an origin: the request's content out, the answer in.
+"""One half of an exchange between a client and an origin: the answer in (``upload.py`` has the request's content).
 
 Nothing is ever held whole: a piece is read when there is room for it on the other side, and large contents that nobody
-needs to see are moved by the driver. Both messages are framed anew from what was understood; where the content of an
-answer has no length, a client of HTTP/1.1 gets it in chunks, and one of HTTP/1.0 until the connection ends (RFC 9112
-section 6.3). An answer that breaks off must never look complete.
+needs to see are moved by the driver. The answer is framed anew from what was understood; where its content has no
+length, a client of HTTP/1.1 gets it in chunks, and one of HTTP/1.0 until the connection ends (RFC 9112 section 6.3). An
+answer that breaks off must never look complete.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from netlab.http.forwarding import trailers
 from netlab.http.framing import Framing
 from netlab.http.reader import Limits, Reader
 from netlab.serve.connection import Connection, Gone, Late, Move, Receive, Send, Wanted
-from netlab.serve.exchange import EAGER, Exchange, Steps
+from netlab.serve.exchange import Steps
 from netlab.serve.failure import Failed
 from netlab.serve.origin import Origin
 from netlab.serve.tunnel import Carry
@@ -133,6 +133,8 @@ class Passing:
         self._length = length
         """Bytes of content that were promised, if ``out`` is none or length."""
         self._body_time, self._see, self._carry = body_time, see, carry
+        self._for_client = False
+        """It is the client that holds up what is moved."""
         self.sent = 0
         self.content = 0
 
@@ -187,8 +189,10 @@ class Passing:
             self._waiting.append(b"%x\r\n" % length)
             yield from self._flush(more=True)
         try:
-            moved = yield Move(self._origin.stream, None, length, self._moved)
+            moved = yield Move(self._origin.stream, None, length, self._moved, self._waits)
         except Late:
+            if self._for_client:
+                raise Slow from None
             raise Failed("http_response_incomplete", "nothing more of the answer has moved for too long") from None
         except Gone as gone:
             if gone.stream is None:
@@ -203,6 +207,14 @@ class Passing:
     def _moved(self, count: int) -> None:
         self.sent += count
         self.content += count
+
+    def _waits(self, for_client: bool) -> None:
+        """What is moved stands still: the origin and the client have times of their own."""
+        connection, self._for_client = self._connection, for_client
+        if not for_client:
+            connection.within(self._body_time)
+        elif connection.write_patience is not None:
+            connection.deadline = connection.now() + connection.write_patience
 
     def _by_learner(self, carry: Carry) -> Steps:
         """Let a function of somebody else pass the content on, piece by piece."""
@@ -253,65 +265,6 @@ class _Client:
             raise Failed("proxy_internal_error", f"relay sends more than the {passing._length} bytes", "RFC 9112 6.3")
         passing._waiting.append(writer.chunk(bytes(data)) if passing._out == "chunked" else bytes(data))
         yield from passing._flush()
-
-
-class Upload:
-    """Sends a request with its content to the origin, as it comes."""
-
-    def __init__(self, exchange: Exchange, origin: Origin, head: bytes) -> None:
-        self._exchange, self._stream, self._waiting = exchange, origin.stream, head
-        self.waits_for = "origin"
-        """Who is to do something: the client (send more), the origin (take it); ``""``: all is sent."""
-        self.broken = False
-        """The origin takes no more of it; it may have said why."""
-
-    @property
-    def done(self) -> bool:
-        return not self.waits_for
-
-    def run(self) -> Steps:
-        exchange = self._exchange
-        reader, began, head_bytes = exchange.reader, exchange.connection.now(), exchange.received
-        chunked = reader.framing.kind == "chunked"
-        try:
-            while not isinstance(event := reader.next_event(), EndOfMessage):
-                if isinstance(event, Data):
-                    exchange.received += len(event.data)
-                    self._waiting += writer.chunk(event.data) if chunked else event.data
-                    continue
-                yield from self._flush()
-                self.waits_for = "client"
-                exchange.connection.deadline = exchange.body_deadline(began, exchange.received - head_bytes)
-                if reader.left >= LARGE and not chunked:
-                    yield from self._move(reader.left)
-                else:
-                    reader.feed((yield EAGER))
-            if chunked:
-                self._waiting += writer.last_chunk(trailers(event.trailers))
-            yield from self._flush()
-        except Gone as gone:
-            if gone.stream is None:
-                raise
-            self.broken = True
-        else:
-            self.waits_for = ""
-
-    def _flush(self) -> Steps:
-        self.waits_for = "origin"
-        if self._waiting:
-            data, self._waiting = self._waiting, b""
-            yield Send(data, False, self._stream)
-
-    def _move(self, length: int) -> Steps:
-        """Have the driver pass on what is still to come."""
-        moved = yield Move(None, self._stream, length, self._moved)
-        reader = self._exchange.reader
-        reader.took(moved)
-        if moved < length:
-            reader.feed(b"")  # it says which rule is broken
-
-    def _moved(self, count: int) -> None:
-        self._exchange.received += count
 
 
 def way_out(how: Framing, request: Request) -> str:

@@ -20,10 +20,10 @@ S = TypeVar("S")
 
 
 class Pool(Generic[S]):
-    """Streams by key; ``now`` is monotonic ns."""
+    """Streams by key; ``now`` is monotonic ns. Where ``most`` is 0, nothing is to be put in."""
 
     def __init__(self, most: int = MOST, idle_time: int = IDLE_TIME) -> None:
-        self._most, self._idle_time = most, idle_time
+        self.most, self._idle_time = most, idle_time
         self._by_key: dict[Key, dict[S, int]] = {}
         """The streams of a key with the times they came at, the oldest first."""
         self._key_of: dict[S, Key] = {}
@@ -40,7 +40,7 @@ class Pool(Generic[S]):
         self._key_of[stream] = key
         streams = self._by_key.setdefault(key, {})
         streams[stream] = now
-        until = now + (MOMENT if len(streams) > self._most else self._idle_time)
+        until = now + (MOMENT if len(streams) > self.most else self._idle_time)
         if self.next_at is None or until < self.next_at:
             self.next_at = until
 
@@ -69,7 +69,7 @@ class Pool(Generic[S]):
         gone, times = [], []
         for key in list(self._by_key):
             streams = self._by_key[key]
-            excess = len(streams) - self._most
+            excess = len(streams) - self.most
             for number, (stream, since) in enumerate(list(streams.items())):
                 until = since + (MOMENT if number < excess else self._idle_time)
                 if until <= now:

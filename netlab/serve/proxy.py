@@ -9,7 +9,7 @@ silence; and every request makes a row, the refused ones and tunnels included. T
 ``again.py``           the shorter way for what was seen before, byte for byte
 ``refusing.py``        who (``access.py``) may do what
 ``origin.py``          the way to an origin: names, ``guard.py`` (where to), the pool, dialling
-``passing.py``         contents, both ways
+``passing.py``         answers on their way back; ``upload.py``: the content of requests on its way out
 ``tunnel.py``          bytes both ways, after CONNECT or a change of protocol
 ``proxy_log.py``       rows of the log
 =====================  ==============================================================================================

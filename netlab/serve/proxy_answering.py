@@ -16,10 +16,11 @@ from netlab.serve.connection import SECOND, Connection, Gone, Late, Wanted
 from netlab.serve.exchange import Exchange, Steps, keeps
 from netlab.serve.failure import Failed, page
 from netlab.serve.origin import Origin
-from netlab.serve.passing import Slow, Upload
+from netlab.serve.passing import Slow
 from netlab.serve.phases import Phases
 from netlab.serve.proxy_settings import Proxy
 from netlab.serve.tunnel import Tunnel
+from netlab.serve.upload import Upload
 
 SECRET = re.compile(rb"(?im)^(proxy-authorization:[ \t]*)[^\r\n]+")
 HIDDEN = rb"\1(left out)"

@@ -23,10 +23,11 @@ from netlab.serve.exchange import Steps, keeps, linger
 from netlab.serve.failure import Failed
 from netlab.serve.known import SHORT, Hit, KnownAnswer, Plan
 from netlab.serve.origin import Origin
-from netlab.serve.passing import Answers, Passing, Slow, Stale, Upload, out_fields, way_out
+from netlab.serve.passing import Answers, Passing, Slow, Stale, out_fields, way_out
 from netlab.serve.proxy_answering import HEAD_END, Answering
 from netlab.serve.refusing import admit, check, check_tunnel
 from netlab.serve.tunnel import Tunnel
+from netlab.serve.upload import Upload
 
 
 class _Early(Exception):
@@ -65,9 +66,9 @@ class ProxyExchange(Answering):
         except RemoteProtocolError as fault:
             failure = Failed("http_request_error", str(fault), fault.rule, fault.status_hint)
         except Slow:
-            error = "the client took nothing of the answer for too long"
+            error, self.keep = "the client took nothing of the answer for too long", False
         except Gone:
-            error = "the client went away"
+            error, self.keep = "the client went away", False
         except GeneratorExit:
             if self.received:
                 self.note("the proxy was stopped")
@@ -101,7 +102,8 @@ class ProxyExchange(Answering):
             return self.keep
         if decision.refused:
             self.cached = "miss"
-            raise Failed("cache_miss", "only-if-cached was asked for, and it is not", "RFC 9111 5.2.1.7")
+            said = [(b"Cache-Status", decision.cache_status)]
+            raise Failed("cache_miss", "only-if-cached was asked for, and it is not", "RFC 9111 5.2.1.7", fields=said)
         try:
             return (yield from self._fetch(request, decision))
         except Failed:

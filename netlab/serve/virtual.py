@@ -25,7 +25,8 @@ from netlab.internet.engine import Engine
 from netlab.serve.connection import Connection, DialFailed, Gone, Handler, Key, Late, Turn
 from netlab.serve.cpu import Cpu
 from netlab.serve.dialing import Resolve
-from netlab.serve.pool import Pool
+from netlab.serve.pool import IDLE_TIME, Pool
+from netlab.serve.pool import MOST as POOLED
 from netlab.serve.virtual_asks import WAIT, Line, Peer, Task, give_up, nothing, text_of, try_for
 
 TURN = 16
@@ -60,6 +61,8 @@ class VirtualLoop:
         Of TCP, for what comes in and for what is dialled.
     most, per_client
         Connections at once, in all and from one address; 0: `MOST`, and any number.
+    pool
+        Idle connections that are kept to one origin, and for how many ns.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class VirtualLoop:
         most: int = 0,
         per_client: int = 0,
         read: ReadFile = read_file,
+        pool: tuple[int, int] = (POOLED, IDLE_TIME),
     ) -> None:
         self.engine, self.tcp = engine, tcp.host(engine.machine(node))
         self.resolve, self.read, self.options = resolve, read, options
@@ -87,7 +91,7 @@ class VirtualLoop:
         self._peers: dict[Peer, None] = {}
         self._from: Counter[str] = Counter()
         """How many connections each address has."""
-        self.parked: Pool[Line] = Pool()
+        self.parked: Pool[Line] = Pool(*pool)
         self._pool_at: int | None = None
         self.dialled: list[tcp.Stream] = []
         """By clients."""
@@ -300,6 +304,9 @@ class VirtualLoop:
     # -- streams that are kept for others -----------------------------------------------------------------------------
 
     def keep(self, line: Line, key: Key) -> None:
+        if not self.parked.most:
+            line.close()
+            return
         line.stream.on_change = lambda: self._drop(line)
         self.parked.put(key, line, self.engine.now)
         self._watch_pool()

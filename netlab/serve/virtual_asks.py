@@ -220,6 +220,7 @@ def move(loop: VirtualLoop, task: Task, wanted: Move) -> Any:
         if wanted.tell is not None and before > len(sink.out):
             wanted.tell(before - len(sink.out))
         if waits:
+            _tell_who(wanted, True)
             return WAIT
         if task.state == "ended" or task.done >= wanted.limit:
             return task.done
@@ -228,12 +229,18 @@ def move(loop: VirtualLoop, task: Task, wanted: Move) -> Any:
         except tcp.Reset:
             raise _gone(task, source) from None
         if data is None:
+            _tell_who(wanted, False)
             return WAIT
         if not data:
             task.state = "ended"
             continue
         sink.out, task.done = data, task.done + len(data)
         task.peer.put_off(loop.now())
+
+
+def _tell_who(wanted: Move, full: bool) -> None:
+    if wanted.waits is not None:
+        wanted.waits(full)
 
 
 # -- connections ----------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ from netlab.serve.connection import (
     Wanted,
     Work,
 )
-from netlab.serve.exchange import EAGER, Exchange, Steps, asked, escaped, keeps, linger, turn_away
+from netlab.serve.exchange import EAGER, Exchange, Steps, asked, asked_by_bytes, escaped, keeps, linger, turn_away
 from netlab.serve.files import Folder, Opened
 from netlab.serve.log import NONE
 
@@ -108,10 +108,10 @@ class _Conversation(Exchange):
                 except Exception as fault:  # ours, or a learner's: the others must not feel it
                     answer = self._fault(fault)
                 keep = self._keeps(answer)
-                if keep and (reader.framing.kind == "none" or (yield from self._drop())):
+                if keep and reader.framing.kind != "none":
+                    answer, keep = yield from self._drop(answer)
+                if keep:
                     self.said.client_says("end")
-                else:
-                    keep = False
                 self.said.server_says("response")
                 try:
                     whole = self._whole(answer, keep)
@@ -120,6 +120,9 @@ class _Conversation(Exchange):
                     else:
                         yield whole
                         self.sent = len(whole)
+                except GeneratorExit:
+                    self._log(answer, "the server was stopped", False)
+                    raise
                 except (Late, Gone) as gone:
                     late = isinstance(gone, Late)
                     why = "the client took nothing of it for too long" if late else str(gone) or "the client went away"
@@ -164,16 +167,21 @@ class _Conversation(Exchange):
         request = self.request
         if request is None or answer.close or self.connection.stopping or not keeps(request):
             return False
+        if self.reader.framing.kind == "tunnel":
+            return False  # whatever comes behind a CONNECT was meant for somebody else
         return not answer.deflated or request.version >= (1, 1)  # else the end of the connection is that of the answer
 
-    def _drop(self) -> Generator[Wanted, Any, bool]:
-        """Read what is left of the request, if it is sure to come; gives whether the connection can go on."""
+    def _drop(self, answer: Answer) -> Generator[Wanted, Any, tuple[Answer, bool]]:
+        """Read what is left of the request, if it is sure to come; gives the answer, which is another one when that
+        breaks a rule, and whether the connection can go on."""
         if self.expects_more():
-            return False  # it may now send its content, or not: nobody can tell what the next bytes are
+            return answer, False  # it may now send its content, or not: nobody can tell what the next bytes are
         try:
-            return (yield from self.drop_content())
-        except (RemoteProtocolError, Late):
-            return False
+            return answer, (yield from self.drop_content())
+        except RemoteProtocolError as fault:
+            return refused(fault.status_hint, str(fault), fault.rule), False
+        except Late:
+            return refused(408, "the content did not arrive within its time", "RFC 9110 15.5.9"), False
 
     # -- what to answer ---------------------------------------------------------------------------------------------
 
@@ -276,13 +284,18 @@ class _Conversation(Exchange):
     # -- the log ----------------------------------------------------------------------------------------------------
 
     def _log(self, answer: Answer, error: str, keep: bool) -> None:
-        request, connection, reader = self.request, self.connection, self.reader
+        connection, reader = self.connection, self.reader
+        request: Request | bytes | None = self.request
+        head = reader.head
+        if request is None:  # refused, or cut off: the log shows what there is of it
+            request = head = reader.so_far
+            self.received = reader.head_bytes or len(head)
         record = (
             self.started_at, connection.client, request, answer, error, answer.status, self.received, self.sent,
             self.started, self.head_at, self.answered, connection.now(), connection.number, self.number,
             reader.head_bytes, len(self.head), keep, self._queues() if connection.works else NO_QUEUES,
         )  # fmt: skip
-        self.site.log(record, reader.head if request else b"", self.head)
+        self.site.log(record, head, self.head)
 
     def _queues(self) -> tuple[float, int, int]:
         """What a row says of queues: ms in all, ns in all, and ns before the head could be read."""
@@ -302,22 +315,23 @@ def rows_of(records: list[Any]) -> Iterator[tuple[Any, ...]]:
         ) = record  # fmt: skip
         pair = id(request), id(answer)
         if pair not in told:
-            told[pair] = (*asked(request), answer.rule, _framing_word(answer, request), answer.condition)
+            said = asked_by_bytes(request) if isinstance(request, bytes) else asked(request)
+            told[pair] = (*said, answer.rule, _framing_word(answer, request), answer.condition)
         method, target, version, referer, user_agent, wanted, rule, framing, condition = told[pair]
         yield (
             started_at, client, method, target, version, status, received, sent, queue_ms,
             (answered - started - waited) / 1e6, (ended - answered) / 1e6, error, rule, connection, number,
-            referer, user_agent, wanted, request_head_bytes if request else NONE, response_head_bytes,
+            referer, user_agent, wanted, request_head_bytes or NONE, response_head_bytes,
             framing, condition, keep, "" if keep else error or LAST,
             (head_at - started - before) / 1e6 if head_at else nan,
         )  # fmt: skip
 
 
-def _framing_word(answer: Answer, request: Request | None) -> str:
-    if answer.empty or (request is not None and request.method == b"HEAD"):
+def _framing_word(answer: Answer, request: Request | bytes | None) -> str:
+    if answer.empty or (isinstance(request, Request) and request.method == b"HEAD"):
         return "none"
     if answer.deflated:
-        return "chunked" if request is not None and request.version >= (1, 1) else "close"
+        return "chunked" if isinstance(request, Request) and request.version >= (1, 1) else "close"
     return "length"
 
 

@@ -322,6 +322,10 @@ NAMED = [
     ("small letters", b"get / HTTP/1.1\r\nHost: h\r\n\r\n", "accepts", "refuses", None),
     ("version 1.2", b"GET / HTTP/1.2\r\nHost: h\r\n\r\n", "accepts", "refuses", None),
     ("version 2.0", b"GET / HTTP/2.0\r\nHost: h\r\n\r\n", "accepts", "accepts", 505),
+    ("chunk size of 20 digits", POST + CHUNKED + b"\r\n%020d\r\nabc\r\n" % 3 + END, "accepts", "accepts", 400),
+    ("length in a trailer", POST + CHUNKED + b"\r\n0\r\n" + LENGTH + b"\r\n", "accepts", "refuses", None),
+    ("HTTP/1.0 kept alive", 2 * b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "closes", "accepts", None),
+    ("bytes behind a close", 2 * (GET + b"Connection: close\r\n\r\n"), "closes", "refuses", None),
     ("another coding", POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n" + END, "refuses", "accepts", 501),
 ]
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from netlab.errors import LocalProtocolError
 from netlab.http import Data, EndOfMessage, Reader, writer
+from netlab.http.writer import REASONS, status_line
 
 NAMES = st.text("ABCxyz019-_", min_size=1, max_size=8).map(str.encode)
 VALUES = st.binary(max_size=12).map(lambda data: bytes(b for b in data if b >= 0x20 and b != 0x7F).strip(b" \t"))
@@ -39,6 +40,14 @@ def test_no_name_is_anything_but_a_token(bad):
 def test_no_request_line_but_a_good_one(method, target):
     with pytest.raises(LocalProtocolError):
         writer.request_head(method, target, [])
+
+
+@pytest.mark.parametrize(
+    ("status", "phrase"),
+    [(413, b"Content Too Large"), (414, b"URI Too Long"), (416, b"Range Not Satisfiable")],
+)
+def test_phrases_are_those_of_rfc_9110(status, phrase):
+    assert status_line(status, REASONS[status], (1, 1)).startswith(b"HTTP/1.1 %d %s" % (status, phrase))
 
 
 @pytest.mark.parametrize(("status", "reason"), [(99, b""), (600, b""), (200, b"a\r\nb")])

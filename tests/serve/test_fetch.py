@@ -165,7 +165,11 @@ def test_a_refused_connection_is_a_row():
     assert phases["status"].isna().all() and phases["reused"].isna().all()
 
 
-def test_a_name_that_nobody_has_is_a_row():
+def test_a_name_that_nobody_has_is_a_row(monkeypatch):
+    def nobody(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "nobody has it")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)  # no test asks a resolver outside
     phases = netlab.fetch("http://nobody.invalid/", timeout=10)
     assert phases["phase"].tolist() == ["dns"]
     assert last(phases)["error"].startswith("dns_error")

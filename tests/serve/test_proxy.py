@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 import netlab
-from tests.support.proxying import ask, client_of, get, origin_that, read_answer, read_head
+from tests.support.proxying import ask, client_of, get, origin_that, read_answer, read_head, without_names
 
 pytestmark = pytest.mark.network
 
@@ -163,6 +163,7 @@ def test_nobody_listening_is_502_and_an_unknown_name_too(proxy):
         free = listener.getsockname()[1]
     back = get(proxy, f"127.0.0.1:{free}")
     assert back.startswith(b"HTTP/1.1 502 ") and b"error=connection_refused" in back and b"cannot connect" in back
+    without_names(proxy)
     assert b"error=dns_error" in get(proxy, "no-such-host.invalid")
 
 

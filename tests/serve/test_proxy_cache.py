@@ -85,7 +85,9 @@ def test_a_dead_origin_s_stale_answer_may_stand_in(proxy):
 
 def test_only_if_cached_is_504_when_it_is_not(proxy):
     with origin_that(always(FRESH)) as (address, seen):
-        assert get(proxy, address, fields="Cache-Control: only-if-cached\r\n").startswith(b"HTTP/1.1 504 ")
+        back = get(proxy, address, fields="Cache-Control: only-if-cached\r\n")
+    assert back.startswith(b"HTTP/1.1 504 ") and b"\r\nCache-Status: netlab; " in back
+    assert b"only-if-cached" in back.split(b"Cache-Status: ")[1].split(b"\r\n")[0]
     assert seen == [] and proxy.log["error"].tolist() == ["cache_miss"]
 
 
@@ -132,6 +134,11 @@ def test_a_shared_cache_keeps_nothing_private():
             get(shared, address)
             get(shared, address)
         assert len(seen) == 3
+        for users, asked in (({"ada": "l"}, 4), ({"ada": "l", "bob": "m"}, 6)):
+            with netlab.ProxyServer(port=0, cache=True, users=users) as proxy:
+                for _ in range(2):
+                    get(proxy, address, fields="Proxy-Authorization: Basic YWRhOmw=\r\n")
+            assert len(seen) == asked  # one user is nobody's neighbour
 
 
 @pytest.mark.parametrize(

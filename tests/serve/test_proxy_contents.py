@@ -1,11 +1,13 @@
 """Contents through the proxy, both ways: every framing, any size, slow, dying and hasty origins and clients."""
 
+import contextlib
 import hashlib
 import os
 import random
 import resource
 import socket
 import threading
+import time
 
 import pytest
 
@@ -133,8 +135,110 @@ def test_a_client_that_takes_nothing_is_let_go(splicing):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             sock.sendall(request(address))
             wait_for_rows(proxy, 1)
+        assert proxy.log["error"].tolist() == ["the client took nothing of the answer for too long"]
+
+
+@pytest.mark.parametrize("how", ["length", "chunked"])
+def test_a_client_that_took_too_long_gets_no_other_answer_behind_half_of_one(splicing, how):
+    def talk(sock, seen):
+        _, rest = read_head(sock)
+        sock.sendall(framed(how, bytes(30_000_000)))
+        while read_head(sock, rest)[0]:
+            rest = b""
+            sock.sendall(OK)
+
+    with origin_that(talk) as (address, _), netlab.ProxyServer(port=0, limits={"write_time": 0.3}) as proxy:
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.settimeout(15)
+            sock.connect((proxy.host, proxy.port))
+            sock.sendall(request(address) * 2)
+            wait_for_rows(proxy, 1)
+            back = read_all(sock)
+        assert back.count(b"HTTP/1.1 ") == 1 and b"\r\n\r\n" in back
+        assert proxy.log["error"].tolist() == ["the client took nothing of the answer for too long"]
+
+
+def test_an_answer_that_stops_coming_is_told_of_the_origin(splicing):
+    def talk(sock, seen):
+        read_head(sock)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 900000000\r\n\r\n" + bytes(200_000))
+        sock.recv(1)
+
+    limits = {"body_time": 0.3}
+    with origin_that(talk) as (address, _), netlab.ProxyServer(port=0, limits=limits) as proxy:
+        assert len(get(proxy, address)) > 200_000
         assert proxy.log["error"].tolist() == ["http_response_incomplete"]
         assert proxy.details(0)["close_reason"] == "nothing more of the answer has moved for too long"
+
+
+def test_a_client_that_trickles_an_upload_is_cut_off_whatever_is_still_to_come(splicing):
+    """Each byte comes in time; all together are too slow."""
+
+    def talk(sock, seen):
+        read_head(sock)
+        read_all(sock)
+
+    limits = {"body_time": 0.5, "body_rate": 1e6}
+    with origin_that(talk) as (address, _), netlab.ProxyServer(port=0, limits=limits) as proxy:
+        with client_of(proxy) as sock:
+            sock.sendall(request(address, "PUT", "Content-Length: 900000000\r\n") + bytes(100_000))
+            back, end = b"", time.monotonic() + 8
+            sock.settimeout(0.05)
+            while not back and time.monotonic() < end:
+                sock.sendall(b"x")
+                with contextlib.suppress(TimeoutError):
+                    back = sock.recv(65_536)
+        assert back.startswith(b"HTTP/1.1 408 ")
+        assert proxy.log["status"].tolist() == [408]
+
+
+def test_the_time_that_an_origin_takes_is_not_the_client_s(splicing):
+    content, taken = bytes(12_000_000), threading.Event()
+
+    def talk(sock, seen):
+        _, rest = read_head(sock)
+        threading.Event().wait(1.5)  # meanwhile all buffers are full
+        count = len(rest)
+        while count < len(content) + 5:
+            count += len(sock.recv(1 << 20))
+            if count == len(content):
+                taken.set()
+        sock.sendall(OK)
+
+    limits = {"body_time": 0.7, "body_rate": 1e9}
+    with (
+        origin_that(talk) as (address, _),
+        netlab.ProxyServer(port=0, limits=limits) as proxy,
+        client_of(proxy) as sock,
+    ):
+        sock.sendall(request(address, "PUT", f"Content-Length: {len(content) + 5}\r\n") + content)
+        assert taken.wait(10)
+        threading.Event().wait(0.1)
+        sock.sendall(b"later")
+        assert read_answer(sock)[0].startswith(b"HTTP/1.1 200 ")
+
+
+def test_an_upload_that_the_origin_does_not_take_is_told_of_the_origin(splicing):
+    taken = threading.Event()
+
+    def talk(sock, seen):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        read_head(sock)
+        taken.wait(10)
+
+    limits = {"body_time": 0.4, "write_time": 0.4, "answer_time": 0.4}
+    with origin_that(talk) as (address, _), netlab.ProxyServer(port=0, limits=limits) as proxy:
+        with client_of(proxy) as sock:
+            sock.sendall(request(address, "PUT", "Content-Length: 900000000\r\n"))
+            sock.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                while True:
+                    sock.sendall(bytes(100_000))
+            sock.settimeout(10)
+            back = read_head(sock)[0]
+        taken.set()
+        assert back.startswith(b"HTTP/1.1 504 ") and b"error=http_response_timeout" in back
 
 
 def wait_for_rows(proxy, count):

@@ -8,7 +8,18 @@ import time
 import pytest
 
 import netlab
-from tests.support.proxying import always, answering, ask, client_of, get, origin_that, read_answer, read_head
+from tests.support.proxying import (
+    always,
+    answering,
+    ask,
+    client_of,
+    get,
+    origin_that,
+    read_all,
+    read_answer,
+    read_head,
+    without_names,
+)
 
 pytestmark = pytest.mark.network
 
@@ -152,15 +163,39 @@ def test_an_answer_that_nobody_asked_for_ends_the_connection(proxy):
         assert get(proxy, address).endswith(b"hi")
 
 
-def test_idle_connections_end_and_their_descriptors_with_them(proxy, monkeypatch):
-    monkeypatch.setattr(proxy._place._loop.pool, "_idle_time", 50_000_000)
-    with origin_that(always(OK)) as (address, _):
+def test_idle_connections_end_and_their_descriptors_with_them():
+    limits = {"pool_time": 0.05}
+    with origin_that(always(OK)) as (address, _), netlab.ProxyServer(port=0, limits=limits) as proxy:
         get(proxy, address)
         pool = proxy._place._loop.pool
         deadline = time.monotonic() + 5
         while len(pool) and time.monotonic() < deadline:
             time.sleep(0.01)
         assert len(pool) == 0
+
+
+@pytest.mark.parametrize(("most", "kept"), [(0, 0), (1, 1), (3, 2)])
+def test_so_many_idle_connections_are_kept_to_one_origin(most, kept):
+    both_asked = threading.Barrier(2)
+
+    def together(sock, seen):
+        read_head(sock)
+        both_asked.wait(5)
+        sock.sendall(OK)
+        read_all(sock)
+        seen.append("closed")
+
+    limits = {"pool": most, "pool_time": 60.0}
+    with origin_that(together) as (address, seen), netlab.ProxyServer(port=0, limits=limits) as proxy:
+        clients = [threading.Thread(target=get, args=(proxy, address)) for _ in range(2)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join(10)
+        end = time.monotonic() + 5
+        while len(seen) < 2 - kept and time.monotonic() < end:
+            time.sleep(0.01)
+        assert (len(seen), len(proxy._place._loop.pool)) == (2 - kept, kept)
 
 
 def test_a_client_s_connection_lasts_over_answers_of_all_kinds_of_framing(proxy):
@@ -215,8 +250,22 @@ def test_descriptors_and_threads_are_back_to_the_start():
     with origin_that(always(OK)) as (address, _), netlab.ProxyServer(port=0) as proxy:
         for _ in range(20):
             get(proxy, address)
+        without_names(proxy)
         assert b"error=dns_error" in get(proxy, "no-such-host.invalid")
     deadline = time.monotonic() + 5
     while count() != before and time.monotonic() < deadline:
         time.sleep(0.02)
     assert count() == before
+
+
+@pytest.mark.parametrize(("pool", "reused"), [(0, [False, False, False]), (8, [False, True, True])])
+def test_the_pool_is_the_same_in_a_world(tmp_path, pool, reused):
+    (tmp_path / "index.html").write_text("hi")
+    with (
+        netlab.use("campus"),
+        netlab.WebServer(tmp_path, host="www", port=80),
+        netlab.ProxyServer(host="dns", port=8000, limits={"pool": pool}) as proxy,
+    ):
+        for _ in reused:
+            netlab.fetch("http://www/", proxy="http://dns:8000/")
+        assert proxy.log["reused"].tolist() == reused

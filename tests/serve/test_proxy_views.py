@@ -8,7 +8,17 @@ import pytest
 import netlab
 from netlab.errors import UsageError
 from netlab.proxy_views import comparison, inspection, request_again
-from tests.support.proxying import always, answering, ask, client_of, get, origin_that, read_answer, read_head
+from tests.support.proxying import (
+    always,
+    answering,
+    ask,
+    client_of,
+    get,
+    origin_that,
+    read_answer,
+    read_head,
+    without_names,
+)
 
 pytestmark = pytest.mark.network
 
@@ -192,6 +202,7 @@ def test_har_is_valid_and_its_times_add_up(proxy):
         get(proxy, address, "/x?a=1&b=", fields="Cookie: secret\r\nAuthorization: secret\r\n")
         get(proxy, address)
         ask(proxy, b"not http\r\n\r\n")
+        without_names(proxy)
         get(proxy, "no-such-host.invalid")
         with netlab.ProxyServer(port=0, connect_ports=[int(other.rpartition(":")[2])]) as tunnels:
             with client_of(tunnels) as sock:

@@ -1,6 +1,7 @@
 """The web server over real sockets on loopback, spoken to byte by byte and by Python's own client."""
 
 import gc
+import gzip
 import http.client
 import os
 import signal
@@ -124,8 +125,67 @@ def test_a_refused_request_gets_its_rule_and_a_row(server):
         and back.count(b"HTTP/1.1") == 1 + back.count(b"speaks HTTP/1.1")
     )
     row = server.log.iloc[-1]
-    assert (row["status"], row["rule"], row["method"]) == (400, "RFC 9112 3.2", "")
+    assert (row["status"], row["rule"]) == (400, "RFC 9112 3.2")
     assert row["error"] == "a request has exactly one Host field"
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "kept"),
+    [
+        (b"PUT /a HTTP/1.1\r\nHost : h\r\n\r\n", ("PUT", "/a", "HTTP/1.1"), b"PUT /a HTTP/1.1\r\nHost : h"),
+        (b"GET / HTTP/2.0\r\nHost: h\r\n\r\n", ("GET", "/", "HTTP/2.0"), b"GET / HTTP/2.0\r\nHost: h"),
+        (b"GET  / HTTP/1.1\r\nHost: h\r\n\r\n", ("", "", ""), b"GET  / HTTP/1.1\r\nHost: h"),
+        (b"GET / HTTP/1.1\nHost: h\n\n", ("", "", ""), b"GET / HTTP/1.1\nHost: h\n\n"),
+        (b"\x16\x03\x01", ("", "", ""), b"\x16\x03\x01"),
+    ],
+)
+def test_the_row_of_a_refused_request_shows_what_it_was(server, data, line, kept):
+    get(server, "/index.html")  # whose head must not be taken for that of the next
+    ask(server, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n" + data, end=False)
+    row = server.details(2)
+    assert (row["method"], row["target"], row["version"]) == line and row["status"] in (400, 505)
+    assert row["request_head"] == kept and row["request_bytes"] == len(data)
+    assert row["user_agent"] == "" and row["reason"] in ("Bad Request", "HTTP Version Not Supported")
+
+
+def test_a_target_that_is_too_long_is_cut_off_in_the_log(server):
+    ask(server, b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n", end=False)
+    row = server.log.iloc[0]
+    assert (row["status"], len(row["target"]), row["request_bytes"]) == (414, 8192, 20_027)
+
+
+def test_a_head_that_stops_in_the_middle_is_in_its_row(site):
+    with netlab.WebServer(site, port=0, limits={"head_time": 0.2}) as server:
+        ask(server, b"GET /index.html HTTP/1.1\r\nHos", end=False)
+        row = server.details(0)
+    assert (row["status"], row["target"], row["request_head"][-3:]) == (408, "/index.html", b"Hos")
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        (b"0x3\r\nabc\r\n0\r\n\r\n", "RFC 9112 7.1"), (b"3 \r\nabc\r\n0\r\n\r\n", "RFC 9112 7.1"),
+        (b"3\nabc\r\n0\r\n\r\n", "RFC 9112 7.1"), (b"3\r\nabcd\r\n0\r\n\r\n", "RFC 9112 7.1"),
+        (b"3;" + b"x" * 300 + b"\r\nabc\r\n0\r\n\r\n", "RFC 9112 7.1.1"),
+        (b"0\r\na : b\r\n\r\n", "RFC 9112 5.1"), (b"ffffffffffffffff0\r\n", "RFC 9112 7.1"),
+    ],
+)  # fmt: skip
+def test_content_that_breaks_a_rule_is_refused_with_it_and_nothing_behind_it_is_read(server, content, rule):
+    head = b"%s / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for method in (b"POST", b"GET"):
+        back = ask(server, head % method + content + b"GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n", end=False)
+        assert back.startswith(b"HTTP/1.1 400 ") and back.count(b"HTTP/1.1 ") == 1 and rule.encode() in back
+    log = server.log
+    assert log["status"].tolist() == [400, 400] and log["rule"].tolist() == [rule, rule]
+    assert log["method"].tolist() == ["POST", "GET"]
+
+
+def test_a_tunnel_is_refused_at_once_and_its_bytes_are_no_requests(server):
+    began = time.monotonic()
+    back = ask(server, b"CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", end=False)
+    assert time.monotonic() - began < 5
+    assert back.startswith(b"HTTP/1.1 405 ") and b"\r\nAllow: GET, HEAD, OPTIONS\r\n" in back
+    assert server.log["target"].tolist() == ["h:443"] and b"Connection: close" in back
 
 
 def test_https_on_the_plain_port_is_recognised(server):
@@ -233,6 +293,16 @@ def test_stop_frees_the_port_and_may_be_called_twice(site):
         assert get(again, "/")[0] == 200
 
 
+def test_an_answer_that_stop_cuts_off_has_its_row(site):
+    (site / "huge.bin").write_bytes(bytes(30_000_000))
+    with netlab.WebServer(site, port=0) as server, socket.create_connection((server.host, server.port)) as slow:
+        slow.sendall(b"GET /huge.bin HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert slow.recv(1)
+        server.stop(grace=0.1)
+    row = server.log.iloc[0]
+    assert (row["target"], row["status"], row["error"]) == ("/huge.bin", 200, "the server was stopped")
+
+
 def test_running_a_cell_again_replaces_its_server(site):
     first = netlab.WebServer(site, port=0)
     with netlab.WebServer(site, port=first.port) as second:
@@ -297,7 +367,62 @@ def test_a_taken_port_is_exit_code_2(site):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         command = [sys.executable, "-m", "netlab", "web", str(site), f"-p{taken.getsockname()[1]}"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    assert done.returncode == 2 and "is in use by" in done.stderr
+    assert done.returncode == 2 and "is in use by" in done.stderr and "another port" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--host", "192.0.2.1", "--public"], "netlab: 192.0.2.1 is no address of this machine"),
+        (["--header", "nonsense"], "a name, a colon and a value"), (["--header", "Date: now"], "this field"),
+        (["--key", "k.pem"], "goes with --cert"), (["-p65536"], "from 0 to 65535"),
+    ],
+)  # fmt: skip
+def test_the_command_says_what_is_wrong(site, arguments, says):
+    command = [sys.executable, "-m", "netlab", "web", str(site), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stdout) == (2, "") and says in done.stderr and "Errno" not in done.stderr
+
+
+def test_the_command_sends_own_fields_and_compresses_and_ends_when_it_is_killed(site):
+    command = [
+        sys.executable, "-m", "netlab", "web", str(site), "-p0", "--gzip", "--cors",
+        "--header", "X-One: a: b", "--header", "Cache-Control: max-age=60",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            port = int(process.stdout.readline().partition("127.0.0.1:")[2].partition("/")[0])
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", "/index.html", headers={"Accept-Encoding": "gzip"})
+            answer = connection.getresponse()
+            assert gzip.decompress(answer.read()) == b"<h1>Hello</h1>"
+            assert (answer.headers["X-One"], answer.headers["Cache-Control"]) == ("a: b", "max-age=60")
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+            connection.close()
+            process.terminate()
+            out, err = process.communicate(timeout=10)
+        finally:
+            process.kill()
+    assert (process.returncode, out.splitlines()[-1], err) == (0, "1 answers: 1 × 200", "")
+
+
+def test_the_command_ends_at_once_when_it_is_told_twice(site):
+    (site / "huge.bin").write_bytes(bytes(30_000_000))
+    command = [sys.executable, "-m", "netlab", "web", str(site), "-p0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            port = int(process.stdout.readline().partition("127.0.0.1:")[2].partition("/")[0])
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as slow:
+                slow.sendall(b"GET /huge.bin HTTP/1.1\r\nHost: h\r\n\r\n")
+                assert slow.recv(1)
+                process.send_signal(signal.SIGINT)
+                with pytest.raises(subprocess.TimeoutExpired):
+                    process.wait(0.3)  # it lets answers be finished
+                process.send_signal(signal.SIGINT)
+                out, err = process.communicate(timeout=10)
+        finally:
+            process.kill()
+    assert (process.returncode, err) == (0, "") and " answers" in out.splitlines()[-1]
 
 
 # -- small parts --------------------------------------------------------------------------------------------------

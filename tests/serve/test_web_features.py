@@ -1,16 +1,20 @@
 """What the web server can do besides handing out files: parts, conditions, codings, limits, hooks, and its log."""
 
+import contextlib
 import gzip
 import hashlib
 import http.client
 import json
 import os
+import pathlib
 import re
 import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
+import urllib.parse
 import warnings
 
 import pytest
@@ -22,6 +26,8 @@ from netlab.errors import RemoteProtocolError, UsageError
 from netlab.http.events import Request
 from netlab.http.paths import Path
 from netlab.http.reader import request_head
+from netlab.serve import files
+from netlab.serve.files import plain_on_windows
 from tests.support.asking import ask, get
 
 pytestmark = pytest.mark.network
@@ -219,7 +225,7 @@ def test_a_listing_is_sorted_as_asked_and_a_table_and_json(server, site):
     assert list(table.columns) == list(frames.LISTING) and table["kind"].tolist() == ["folder", "file", "file"]
     assert table["size"].tolist()[1:] == [1, 2] and table["modified"][2].year == 1970
     assert "index.html" in server.listing()["name"].tolist() and ".secret" not in server.listing()["name"].tolist()
-    for wrong in ("/index.html", "/no", "/../"):
+    for wrong in ("/index.html", "/no", "/../", "sub/", "../", 5):
         with pytest.raises(UsageError, match="path"):
             server.listing(wrong)
 
@@ -247,11 +253,76 @@ def test_links_are_followed_when_allowed(site):
         assert get(server, "/page")[0] == 200 and get(server, "/inner/a%20%3Cb%3E.txt")[0] == 200
 
 
+def test_a_listing_tells_nothing_of_what_links_outside_lead_to(site):
+    (site / "page").symlink_to(site / "index.html")
+    (site / "home").symlink_to(site)
+    (site / "broken").symlink_to(site / "nowhere")
+    (site.parent / f"{site.name}-beside").mkdir()
+    (site / "beside").symlink_to(site.parent / f"{site.name}-beside")
+    (site / "index.html").rename(site / "start.html")
+    (site / "page").unlink()
+    (site / "page").symlink_to(site / "start.html")
+    with netlab.WebServer(site, port=0) as server:
+        page = get(server, "/")[2].decode()
+        assert server.listing()["name"].tolist() == ["big.bin", "broken", "home", "page", "start.html", "sub"]
+    assert "page" in page and "link.txt" not in page and "beside" not in page
+    with netlab.WebServer(site, port=0, follow_symlinks=True) as server:
+        assert {"link.txt", "beside"} <= set(server.listing()["name"])
+
+
 def test_what_is_no_file_is_not_opened(server, site):
     os.mkfifo(site / "pipe")
     with socket.socket(socket.AF_UNIX) as unix:
         unix.bind(str(site / "sock"))
         assert get(server, "/pipe")[0] == 403 and get(server, "/sock")[0] == 404
+
+
+@contextlib.contextmanager
+def as_somebody_else():
+    """Not as root, who may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_what_may_not_be_read_is_403_and_what_may_not_be_seen_404():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        for closed, mode in (("locked", 0o600), ("blind", 0o711)):
+            (folder / closed).mkdir()
+            (folder / closed / "index.html").write_text("within")
+            (folder / closed).chmod(mode if os.geteuid() == 0 else mode & 0o166)
+        (folder / "page.html").write_text("mine")
+        (folder / "page.html").chmod(0)
+        folder.chmod(0o755)
+        with netlab.WebServer(folder, port=0) as server, as_somebody_else():
+            found = {path: get(server, path)[0] for path in ("/locked/", "/locked/index.html", "/page.html", "/blind/")}
+        assert found == {"/locked/": 404, "/locked/index.html": 404, "/page.html": 403, "/blind/": 200}
+        folder.chmod(0o600)
+        with as_somebody_else(), pytest.raises(UsageError, match="may not enter this folder"):
+            netlab.WebServer(folder, port=0)
+        for each in (folder, folder / "locked", folder / "blind"):
+            each.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("index.html", True), ("a~b.txt", True), ("console.txt", True), ("a.txt:stream", False), ("C:", False),
+        ("PROGRA~1", False), ("secret~1.txt", False), ("nul", False), ("CON.txt", False), ("a. ", False), ("a.", False),
+    ],
+)  # fmt: skip
+def test_on_windows_a_name_is_what_it_says(name, plain, site, monkeypatch):
+    assert plain_on_windows(name) is plain
+    monkeypatch.setattr(files, "WINDOWS", True)
+    (site / name).write_text("x")
+    with netlab.WebServer(site, port=0) as server:
+        assert get(server, "/" + urllib.parse.quote(name))[0] == (200 if plain else 404)
 
 
 def test_a_folder_called_index_html_is_listed(server, site):
@@ -377,7 +448,8 @@ def test_slow_content_is_given_up(site):
                         break
                     time.sleep(0.02)
             assert time.monotonic() - began < 4
-        assert server.details(0)["keep_alive"] is False
+        row = server.details(0)
+        assert (row["status"], row["keep_alive"], row["rule"]) == (408, False, "RFC 9110 15.5.9")
 
 
 @pytest.mark.parametrize(
@@ -389,7 +461,8 @@ def test_slow_content_is_given_up(site):
         ({"headers": {"Content-Length": "3"}}, "headers"), ({"headers": ["x"]}, "headers"),
         ({"cors": "a.example"}, "cors"),
         ({"host": "0.0.0.0"}, "host"), ({"host": ""}, "host"), ({"parse_head": 3}, "parse_head"),
-        ({"listener": 3}, "listener"),
+        ({"listener": 3}, "listener"), ({"headers": 3}, "headers"), ({"headers": "A: b"}, "headers"),
+        ({"ssl_context": 3}, "ssl_context"), ({"on_row": 3}, "on_row"),
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_named(arguments, named, site):
@@ -497,6 +570,9 @@ def test_everything_about_a_row(server):
     assert row["request_head"].startswith(b"GET /index.html HTTP/1.1\r\n") and b"206 Partial" in row["response_head"]
     assert row["response_bytes"] - row["response_head_bytes"] == 4 and row["request_head_bytes"] == row["request_bytes"]
     assert row["head_ms"] >= 0 and row["head_ms"] + row["handler_ms"] == pytest.approx(row["wait_ms"])
+    assert (row["reason"], row["response_body_bytes"], row["request_body_bytes"]) == ("Partial Content", 4, 0)
+    assert row["first_byte_ms"] == row["wait_ms"]
+    assert row["throughput_bytes_s"] * row["receive_ms"] == pytest.approx(row["response_bytes"] * 1e3)
     assert server.details(-1) == row
     for wrong in (1, -2, "x", True):
         with pytest.raises(UsageError, match="the log has 1 rows"):

@@ -114,6 +114,15 @@ def client_of(proxy):
         yield sock
 
 
+def without_names(proxy):
+    """Let nobody have a name: a test asks no resolver outside."""
+
+    def resolve(host, port):
+        raise OSError(f"nobody is called {host}")
+
+    proxy._place._loop._look_ups._resolve = resolve
+
+
 def ask(proxy, data, end=True):
     """Send bytes to the proxy; give everything that comes back until it closes."""
     with client_of(proxy) as sock:

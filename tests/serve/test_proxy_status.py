@@ -1,0 +1,173 @@
+"""The whole status map: what can go wrong, and the status, word of RFC 9209, page and row that it becomes."""
+
+import base64
+import contextlib
+import errno
+import socket
+import time
+
+import pytest
+
+import netlab
+from netlab.http.proxy_status import STATUS
+from netlab.serve.access import Access
+from netlab.serve.guard import Guard
+from netlab.serve.origin import Origins
+from netlab.serve.proxy import Proxy, forward
+from tests.support.playbook import Play
+from tests.support.proxying import answering, ask, client_of, origin_that, read_answer, read_head, without_names
+
+pytestmark = pytest.mark.network
+
+HERE = 2, ("127.0.0.1", 9)
+END = b"\r\n\r\n"
+
+
+def url(address):
+    return f"GET http://{address}/ HTTP/1.1\r\nHost: {address}\r\n\r\n".encode()
+
+
+def saying(text):
+    return lambda: origin_that(answering(text))
+
+
+def silence():
+    return origin_that(lambda sock, seen: sock.recv(1_000_000) and sock.recv(1))
+
+
+@contextlib.contextmanager
+def nobody():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    yield f"127.0.0.1:{port}", []
+
+
+@contextlib.contextmanager
+def full():
+    """A host whose queue is full: a call gets no answer."""
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield f"127.0.0.1:{listener.getsockname()[1]}", []
+
+
+@contextlib.contextmanager
+def named(name="a.test"):
+    yield name, []
+
+
+def slow_names(proxy):
+    proxy._place._loop._look_ups._resolve = lambda host, port: time.sleep(1) or [HERE]
+
+
+def no_route(proxy):
+    """Every call fails as it does on a machine that has no route to there."""
+
+    class Unroutable(socket.socket):
+        def connect_ex(self, address):
+            return errno.EHOSTUNREACH
+
+    proxy._place._loop._open_socket = Unroutable
+
+
+def nothing(proxy):
+    pass
+
+
+WRONG = b"Proxy-Authorization: Basic %s\r\n\r\n" % base64.b64encode(b"ada:wrong")
+
+MAP = {
+    "bad syntax": ({}, nobody, nothing, lambda at: b"GET / HTTP/1.1\r\nA : b" + END, 400, "http_request_error"),
+    "wrong form": ({}, nobody, nothing, lambda at: b"GET / HTTP/1.1\r\nHost: h" + END, 400, "http_request_error"),
+    "no password": ({"users": {"ada": "l"}}, nobody, nothing, url, 407, "http_request_denied"),
+    "a wrong password": (
+        {"users": {"ada": "l"}}, nobody, nothing, lambda at: url(at)[:-2] + WRONG, 407, "http_request_denied"
+    ),
+    "a port for no tunnel": (
+        {}, nobody, nothing, lambda at: b"CONNECT h:25 HTTP/1.1\r\nHost: h:25\r\n\r\n", 403, "http_request_denied"
+    ),
+    "an address for nobody": ({}, lambda: named("169.254.169.254"), nothing, url, 403, "destination_ip_prohibited"),
+    "it was here before": (
+        {}, nobody, nothing, lambda at: url(at)[:-2] + b"Via: 1.1 netlab\r\n\r\n", 508, "proxy_loop_detected"
+    ),
+    "no such name": ({}, named, without_names, url, 502, "dns_error"),
+    "slow names": ({"connect_timeout": 0.2}, named, slow_names, url, 504, "dns_timeout"),
+    "refused": ({}, nobody, nothing, url, 502, "connection_refused"),
+    "no route": ({}, nobody, no_route, url, 502, "destination_ip_unroutable"),
+    "no answer to a call": ({"connect_timeout": 0.3}, full, nothing, url, 504, "connection_timeout"),
+    "closed without a head": ({}, saying(b""), nothing, url, 502, "connection_terminated"),
+    "a head that breaks a rule": ({}, saying(b"HTTP/1.1 OK\r\n\r\n"), nothing, url, 502, "http_protocol_error"),
+    "a head that is too long": (
+        {}, saying(b"HTTP/1.1 200 OK\r\nA: " + b"x" * 70_000 + b"\r\n\r\n"), nothing, url, 502,
+        "http_response_header_section_size",
+    ),
+    "no head in time": ({"limits": {"answer_time": 0.2}}, silence, nothing, url, 504, "http_response_timeout"),
+    "a change unasked for": (
+        {}, saying(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), nothing, url, 502,
+        "http_upgrade_failed",
+    ),
+    "a fault of a learner": (
+        {"filter_fields": lambda fields: 1 / 0}, nobody, nothing, url, 500, "proxy_internal_error"
+    ),
+    "only out of the cache": (
+        {"cache": True}, nobody, nothing, lambda at: url(at)[:-2] + b"Cache-Control: only-if-cached\r\n\r\n", 504,
+        "cache_miss",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "place", "prepare", "request_to", "status", "word"), MAP.values(), ids=MAP)
+def test_what_goes_wrong_becomes_a_status_a_word_a_page_and_a_row(options, place, prepare, request_to, status, word):
+    with place() as (address, _), netlab.ProxyServer(port=0, **options) as proxy:
+        prepare(proxy)
+        with client_of(proxy) as sock:
+            sock.sendall(request_to(address))
+            head, page, _ = read_answer(sock)
+        log = proxy.log
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"\r\nProxy-Status: netlab; error=%s\r\n" % word.encode() in head
+    assert b"\r\nContent-Type: text/html; charset=utf-8\r\n" in head and b"%d" % status in page
+    assert log["status"].tolist() == [status]
+    assert log["error"].tolist() == [word] or (status == 500 and "ZeroDivisionError" in log["error"].iloc[0])
+    assert (status == 407) == (b"\r\nProxy-Authenticate: Basic " in head)
+
+
+def test_a_content_that_is_cut_short_is_closed_and_logged():
+    """The status is out already."""
+    with origin_that(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")) as (address, _):
+        with netlab.ProxyServer(port=0) as proxy:
+            back = ask(proxy, url(address))
+            assert proxy.log["error"].tolist() == ["http_response_incomplete"]
+    assert back.startswith(b"HTTP/1.1 200 ") and back.endswith(b"\r\n\r\nhalf")
+
+
+def test_too_many_clients_are_503_and_may_come_back():
+    with netlab.ProxyServer(port=0, limits={"connections": 1}) as proxy:
+        with client_of(proxy) as busy:
+            busy.sendall(b"GET")
+            end = time.monotonic() + 5
+            while proxy.connections < 1 and time.monotonic() < end:
+                time.sleep(0.01)
+            with client_of(proxy) as sock:
+                head = read_head(sock)[0]
+        assert head.startswith(b"HTTP/1.1 503 ") and b"\r\nRetry-After: " in head
+        assert b"\r\nProxy-Status: netlab; error=connection_limit_reached\r\n" in head
+
+
+def test_a_client_that_may_not_come_is_403():
+    rows = []
+    proxy = Proxy(lambda record, *heads: rows.append(record), lambda: 0, Origins(Guard(), 5.0), Access())
+    play = Play({"a.test": ["93.184.216.34"]}, client="198.51.100.7:5000")
+    back = play.run(lambda connection: forward(connection, proxy), url("a.test"))
+    assert back.startswith(b"HTTP/1.1 403 ") and b"error=http_request_denied" in back
+    assert b"this proxy is not for clients at 198.51.100.7" in back
+    assert play.looked_up == [] == play.dialled and "http_request_denied" in rows[0]
+
+
+def test_no_word_is_left_out():
+    here = {word for *_, word in MAP.values()} | {"http_response_incomplete", "connection_limit_reached"}
+    assert here == set(STATUS)
