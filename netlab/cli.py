@@ -296,7 +296,10 @@ def _add_proxy(tools: Any) -> None:
         help="port that tunnels may lead to, besides 443; may be repeated",
     )  # fmt: skip
     proxy.add_argument("--users", metavar="FILE", help="ask for a password; the file has a line name:password for each")
-    proxy.add_argument("--cache", action="store_true", help="keep answers in memory and use them again")
+    proxy.add_argument(
+        "--cache", nargs="?", type=int, const=64, metavar="MIB",
+        help="keep answers in memory and use them again; in so many MiB (default 64)",
+    )  # fmt: skip
     proxy.add_argument("--pseudonym", default="netlab", metavar="NAME", help="name in the field Via (default netlab)")
     proxy.add_argument(
         "--forwarded", choices=("on", "off", "delete"), default="off", help="tell servers who asks (default off)"

@@ -58,13 +58,22 @@ def proxy(options: argparse.Namespace) -> int:
         warnings.simplefilter("always")
         server = ProxyServer(
             host=options.host, port=options.port, connect_timeout=options.timeout, allow_clients=options.allow,
-            allow_targets=options.allow_target, connect_ports=[443, *options.connect_port], cache=options.cache,
+            allow_targets=options.allow_target, connect_ports=[443, *options.connect_port], cache=_size(options.cache),
             users=_users(options.users), pseudonym=options.pseudonym, forwarded=options.forwarded,
             strict=options.strict, log_rows=0, on_row=_print,
         )  # fmt: skip
     for warning in caught:
         print(f"netlab: warning: {warning.message}", file=sys.stderr)
     return _until_interrupted(server, f"Forwarding http at {server.url} (CTRL+C ends it)")
+
+
+def _size(mib: int | None) -> int | bool:
+    """Give the bytes of a cache; False: none."""
+    if mib is None:
+        return False
+    if not 1 <= mib <= 1 << 20:
+        raise UsageError("--cache", mib, "must be a whole number of MiB, from 1 to 1048576")
+    return mib << 20
 
 
 def _users(file: str | None) -> dict[str, str] | None:

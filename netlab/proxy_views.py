@@ -19,7 +19,7 @@ from netlab.http.writer import field_line
 INSPECTION: dict[str, str] = {"message": "str", "line": "int64", "received": "bytes", "sent": "bytes", "change": "str"}
 COMPARISON: dict[str, str] = {"part": "str", "logged": "str", "replayed": "str", "same": "bool"}
 
-SECRET = re.compile(rb"(?im)^((?:proxy-)?authorization|(?:set-)?cookie)(:[ \t]*)[^\r\n]+")
+SECRET = re.compile(rb"(?im)^((?:proxy-)?authorization|(?:set-)?cookie)([ \t]*:[ \t]*)(?:[^\r\n]|\r?\n[ \t])+")
 CHANGES = {"equal": "kept", "delete": "removed", "insert": "added", "replace": "changed"}
 NOT_REPLAYED = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 
@@ -32,11 +32,14 @@ def without_secrets(head: bytes) -> bytes:
 # -- both sides of an exchange --------------------------------------------------------------------------------------
 
 
-def inspection(heads: Sequence[bytes]) -> list[dict[str, Any]]:
+def inspection(heads: Sequence[bytes], refused: bool = True) -> list[dict[str, Any]]:
     """Give rows of INSPECTION for the four heads of an exchange: from the client, to the client, to the origin, from
-    the origin."""
+    the origin. ``refused``: what a request that went no further is called; if not that, the proxy could answer it."""
     from_client, to_client, to_origin, from_origin = map(without_secrets, heads)
-    rows = list(_beside("request", from_client, to_origin)) if to_origin else list(_alone("request", from_client, ""))
+    if to_origin:
+        rows = list(_beside("request", from_client, to_origin))
+    else:
+        rows = list(_alone("request", from_client, b"", "refused" if refused else "answered"))
     if from_origin:
         return [*rows, *_beside("answer", from_origin, to_client)]
     return [*rows, *_alone("answer", b"", to_client)]
@@ -59,11 +62,11 @@ def _beside(message: str, received: bytes, sent: bytes) -> Iterator[dict[str, An
                 yield _row(message, line, b"".join(came), b"".join(went), change)
 
 
-def _alone(message: str, received: bytes, sent: bytes | str) -> Iterator[dict[str, Any]]:
+def _alone(message: str, received: bytes, sent: bytes, change: str = "") -> Iterator[dict[str, Any]]:
     """One that went no further, or came from the proxy itself."""
-    for line, text in enumerate(_lines(received or sent), 1):  # type: ignore[arg-type]
+    for line, text in enumerate(_lines(received or sent), 1):
         if received:
-            yield _row(message, line, text, b"", "refused")
+            yield _row(message, line, text, b"", change)
         else:
             yield _row(message, line, b"", text, "added")
 

@@ -214,7 +214,8 @@ class ProxyServer(Server):
         DataFrame
             One row per line of the heads: ``message`` (request, answer), ``line``, ``received`` and ``sent`` (bytes, as
             they were on the wire; ``b""``: not there), ``change`` (kept, changed, removed, added; refused: it went no
-            further). Passwords and cookies are left out.
+            further; answered: nor did it, for the proxy could answer by itself).
+            Passwords and cookies are left out.
 
         Raises
         ------
@@ -223,8 +224,8 @@ class ProxyServer(Server):
         """
         from netlab import frames
 
-        super().details(index)
-        return frames.table(inspection(self._heads_of(index)), INSPECTION)
+        error = super().details(index)["error"]
+        return frames.table(inspection(self._heads_of(index), refused=bool(error)), INSPECTION)
 
     def _heads_of(self, index: int) -> tuple[bytes, ...]:
         heads = self._heads(index)

@@ -84,7 +84,7 @@ def _head(head: bytes) -> list[dict[str, str]]:
     for line in head.split(b"\r\n")[1:]:
         name, colon, value = line.decode("latin-1").partition(":")
         if colon:
-            fields.append({"name": name, "value": HIDDEN if name.lower() in SECRET else value.strip(" \t")})
+            fields.append({"name": name, "value": HIDDEN if name.strip().lower() in SECRET else value.strip(" \t")})
     return fields
 
 

@@ -49,6 +49,8 @@ USUAL_PORT = {b"http": 80, b"https": 443}
 def target_uri(parts: Target) -> bytes:
     """Give the key of a target in absolute form: its URI, with the parts that have no case in lower case, and without
     the port that goes without saying (RFC 9110 section 4.2.3). The Host field, which a client can make up, has no say.
+
+    No target has a fragment, so one may be added to keep apart what some clients get from what the others do.
     """
     scheme, host = parts.scheme.lower(), parts.host.lower()
     port = b"" if parts.port in (None, USUAL_PORT.get(scheme)) else b":%d" % parts.port
@@ -310,4 +312,5 @@ def same_origin(uri: bytes, reference: bytes) -> bytes | None:
     except ValueError:
         return None
     path = (there.path or "/") + (f"?{there.query}" if there.query else "")
-    return f"{here.scheme}://{here.netloc}{path}".encode("latin-1")
+    apart = f"#{here.fragment}" if here.fragment else ""
+    return f"{here.scheme}://{here.netloc}{path}{apart}".encode("latin-1")

@@ -99,6 +99,8 @@ def _pairs(users: Mapping[str, str] | None) -> list[tuple[str, str]]:
         return []
     if not isinstance(users, Mapping):
         raise UsageError("users", "(not shown)", "must be a dict: name → password")
+    if not users:  # a table that is read, and happens to be empty, must not open the proxy to everybody
+        raise UsageError("users", users, "has nobody in it; leave it out to ask for no password")
     for name, password in users.items():
         if not isinstance(name, str) or not isinstance(password, str) or not name or not password or ":" in name:
             raise UsageError("users", name, "must be a name without a colon, with a password, both text")

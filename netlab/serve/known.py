@@ -70,8 +70,8 @@ class Known:
         """By the identity of the request: the reader gives the same one for the same bytes."""
         self.answers: dict[bytes, KnownAnswer] = {}
         """By the head as the origin sends it."""
-        self._hits: dict[int, Hit] = {}
-        """By the identity of the request."""
+        self._hits: dict[tuple[int, bool], Hit] = {}
+        """By the identity of the request, and whether it came from this machine."""
 
     def plan(self, request: Request) -> Plan | None:
         return self._plans.get(id(request))
@@ -88,9 +88,9 @@ class Known:
             self.answers.clear()
         self.answers[head] = answer
 
-    def hit(self, request: Request, cache: Cache, second: int) -> Hit | None:
+    def hit(self, request: Request, local: bool, cache: Cache, second: int) -> Hit | None:
         """Give what the cache would answer now, if it is what it has answered before in this second."""
-        hit = self._hits.get(id(request))
+        hit = self._hits.get((id(request), local))
         if hit is None or hit.second != second:
             return None
         under = cache.store.under(hit.uri)
@@ -99,9 +99,9 @@ class Known:
         cache.store.used_again(hit.stored)
         return hit
 
-    def remember_hit(self, hit: Hit) -> None:
+    def remember_hit(self, hit: Hit, local: bool) -> None:
         if len(hit.content) > WHOLE:
             return
         if len(self._hits) >= MOST:
             self._hits.clear()
-        self._hits[id(hit.request)] = hit
+        self._hits[id(hit.request), local] = hit

@@ -66,7 +66,7 @@ def _exchanges(connection: Connection, proxy: Proxy) -> Handler:
                 data = yield LATER
                 request = reader.again(data)
                 if request is not None and proxy.cache is not None and admitted and not connection.stopping:
-                    hit = proxy.known.hit(request, proxy.cache, proxy.wall() // SECOND)
+                    hit = proxy.known.hit(request, local, proxy.cache, proxy.wall() // SECOND)
                     if hit is not None:
                         yield from send_hit(connection, proxy, reader, hit, number)
                         continue

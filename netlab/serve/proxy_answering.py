@@ -22,8 +22,12 @@ from netlab.serve.proxy_settings import Proxy
 from netlab.serve.tunnel import Tunnel
 from netlab.serve.upload import Upload
 
-SECRET = re.compile(rb"(?im)^(proxy-authorization:[ \t]*)[^\r\n]+")
+SECRET = re.compile(rb"(?im)^(proxy-authorization[ \t]*:[ \t]*)(?:[^\r\n]|\r?\n[ \t])+")
 HIDDEN = rb"\1(left out)"
+USERINFO = re.compile(rb"://[^ \t\r\n/?#]*@")
+"""In a target, where no password belongs: such a request is refused."""
+QUOTED = re.compile(r"(?is)((?:authorization|cookie)\b).*|[^'\x22/ ]+(?=@)")
+"""What the reason of a refusal quotes of them."""
 HEAD_END = b"\r\n\r\n"
 ALL_HERE = ("none", "tunnel")
 """Framings of requests whose end is that of their head."""
@@ -160,16 +164,20 @@ class Answering(Exchange):
 
     def note(self, error: str, rule: str = "") -> None:
         """Write the row."""
-        request, connection, tunnel = self.request, self.connection, self.tunnel
+        request, connection, tunnel, reader = self.request, self.connection, self.tunnel, self.reader
         up, down = (tunnel.up, tunnel.down) if tunnel else (-1, -1)
+        said: Request | bytes | None = request
+        head = reader.head + HEAD_END if reader.head_bytes else reader.so_far
+        if request is None:  # refused, or cut off: the row shows what there is of it
+            said = head = USERINFO.sub(b"://(left-out)@", SECRET.sub(HIDDEN, head))
+            self.received = reader.head_bytes or len(reader.so_far)
+        elif b"proxy-authorization" in request.index:
+            head = SECRET.sub(HIDDEN, head)
         record = (
-            self.started_at, connection.client, request, self.reason, self.cached, self.status, self.received,
+            self.started_at, connection.client, said, self.reason, self.cached, self.status, self.received,
             self.sent, self._phases.end(), self.started, self.head_at, self.answered_at, self.reused, self.upstream,
             self.origin_address, error, rule or self.mark, up, down, connection.number, self.number,
-            self.reader.head_bytes if request else -1, len(self.head), self.framing, self.keep,
-            self.close_reason or error, self.attempt,
+            reader.head_bytes or -1, len(self.head), self.framing, self.keep,
+            QUOTED.sub(r"\1(left out)", self.close_reason or error), self.attempt,
         )  # fmt: skip
-        head = self.reader.head + HEAD_END if request else b""
-        if request and b"proxy-authorization" in request.index:
-            head = SECRET.sub(HIDDEN, head)
         self._proxy.note(record, head, self.head, self.forwarded_head, self.origin_head)

@@ -17,7 +17,7 @@ from netlab.http.cache_answers import Answer
 from netlab.http.dates import write_date
 from netlab.http.events import EndOfMessage, Field, Request, Response
 from netlab.http.forwarding import IDEMPOTENT, METHODS, end_to_end
-from netlab.serve.access import host_of
+from netlab.serve.access import host_of, is_local
 from netlab.serve.connection import Gone, Late, Send, Wanted
 from netlab.serve.exchange import Steps, keeps, linger
 from netlab.serve.failure import Failed
@@ -28,6 +28,10 @@ from netlab.serve.proxy_answering import HEAD_END, Answering
 from netlab.serve.refusing import admit, check, check_tunnel
 from netlab.serve.tunnel import Tunnel
 from netlab.serve.upload import Upload
+
+OF_THIS_MACHINE = b"#this-machine"
+"""Added to the key of what clients on this machine get: they may reach what others may not (``guard.py``), and a hit
+must not hand it to those."""
 
 
 class _Early(Exception):
@@ -75,6 +79,8 @@ class ProxyExchange(Answering):
             raise
         except Exception as fault:  # ours, or a learner's: the others must not feel it
             failure, error = self._fault(fault)
+        if self.request is None:
+            self._phases.start(self.started)  # all the time went into reading a head
         if failure is not None:
             self.keep = yield from self._tell(failure)
         if self.origin is not None:
@@ -95,7 +101,10 @@ class ProxyExchange(Answering):
         cache = self._proxy.cache
         if cache is None:
             return (yield from self._fetch(request, None))
-        decision = cache.lookup(request, target_uri(request.parts), self._second())
+        uri = target_uri(request.parts)
+        if self._proxy.access.open and self._is_local():
+            uri += OF_THIS_MACHINE
+        decision = cache.lookup(request, uri, self._second())
         if decision.answer is not None:
             yield from self._send_stored(request, decision.answer)
             self._remember_hit(request, decision, decision.answer)
@@ -111,6 +120,9 @@ class ProxyExchange(Answering):
             if stale is None or not self._is_complete():
                 raise
         return (yield from self._send_stored(request, stale))
+
+    def _is_local(self) -> bool:
+        return is_local(self.connection.client, self.connection.server)
 
     # -- what we answer ourselves ------------------------------------------------------------------------------------
 
@@ -346,7 +358,7 @@ class ProxyExchange(Answering):
             request, decision.uri, stored, stored.received_at, decision.now, self.head, content, answer.status,
             answer.reason, self.mark,
         )  # fmt: skip
-        self._proxy.known.remember_hit(hit)
+        self._proxy.known.remember_hit(hit, self._is_local())
 
     # -- tunnels ----------------------------------------------------------------------------------------------------
 

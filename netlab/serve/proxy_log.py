@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import nan
 from typing import Any
 
-from netlab.serve.exchange import asked, escaped
+from netlab.serve.exchange import asked, asked_by_bytes, escaped
 from netlab.serve.known import Hit, KnownAnswer
 from netlab.serve.log import NONE
 
@@ -20,8 +20,11 @@ def rows_of(records: list[Any]) -> Iterator[tuple[Any, ...]]:
     for record in records:
         request = record[2]
         if id(request) not in told:
-            came = b", ".join(request.all(b"via")) if request is not None else b""
-            told[id(request)] = (*asked(request), escaped(came))
+            if isinstance(request, bytes):  # a head that was refused
+                told[id(request)] = (*asked_by_bytes(request), "")
+            else:
+                came = b", ".join(request.all(b"via")) if request is not None else b""
+                told[id(request)] = (*asked(request), escaped(came))
         yield _MAKERS.get(type(record[3]), _usual)(record, told[id(request)])
 
 

@@ -26,7 +26,7 @@ LONGEST = 64
 MESSAGES = {"request": "message request", "answer": "message answer"}
 CHANGES = {
     "kept": "change kept", "changed": "change changed", "removed": "change removed", "added": "change added",
-    "refused": "change refused",
+    "refused": "change refused", "answered": "change refused",
 }  # fmt: skip
 
 

@@ -45,7 +45,8 @@ def test_cache_name_and_password_are_options(tmp_path):
     users = tmp_path / "users"
     users.write_text("ada:secret\n\nbob:other\n")
     with origin_that(always(OK)) as (address, seen):
-        with running("--cache", "--pseudonym", "mine", "--users", str(users), "--forwarded", "on") as (process, port):
+        options = ["--cache", "1", "--pseudonym", "mine", "--users", str(users), "--forwarded", "on"]
+        with running(*options) as (process, port):
             assert ask(port, address)[0] == 407
             right = {"Proxy-Authorization": "Basic YWRhOnNlY3JldA=="}
             assert ask(port, address, right) == (200, "1.1 mine", "mine; fwd=uri-miss; stored", b"hi")
@@ -82,7 +83,7 @@ def test_every_address_needs_networks_and_is_warned_about():
         "allow_targets"),
         (["--connect-port", "0"], "connect_ports"), (["--pseudonym", "a b"], "pseudonym"), (["--users",
         "/nowhere"], "--users"),
-        (["-t", "0"], "connect_timeout"),
+        (["-t", "0"], "connect_timeout"), (["--cache", "0"], "--cache"),
     ],
 )  # fmt: skip
 def test_options_that_cannot_be_are_refused_with_a_reason(capsys, options, says):

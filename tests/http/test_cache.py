@@ -396,6 +396,7 @@ def test_location_and_content_location_end_others_of_the_same_origin(client: Cli
 )
 def test_same_origin(reference: bytes, key: bytes | None) -> None:
     assert same_origin(URI, reference) == key
+    assert same_origin(URI + b"#apart", reference) == (key and key + b"#apart")
 
 
 def test_an_answer_from_before_the_change_is_not_stored_after_it(client: Client) -> None:

@@ -8,6 +8,12 @@ import pytest
 
 import netlab
 from netlab.errors import UsageError
+from netlab.http.cache import Cache
+from netlab.serve.access import Access
+from netlab.serve.guard import Guard
+from netlab.serve.origin import Origins
+from netlab.serve.proxy import Proxy, forward
+from tests.support.playbook import Play, Script
 from tests.support.proxying import always, answering, client_of, get, origin_that, read_all, read_answer, read_head
 
 pytestmark = pytest.mark.network
@@ -206,3 +212,23 @@ def test_a_repeated_hit_grows_older(proxy):
             assert content == b"hello"
             ages.append(int(head.partition(b"Age: ")[2].partition(b"\r")[0] or 0))
     assert ages[2] <= 1 and 7 <= ages[3] <= 8 and 7 <= ages[4] <= 8 and ages[5] == 0
+
+
+NEAR, FAR = {}, {"client": "198.51.100.7:5", "server": "192.0.2.9:8000"}
+"""A client on the proxy's machine; one from elsewhere, who may use it."""
+
+
+@pytest.mark.parametrize("targets", [[], ["a.test"]])
+def test_a_hit_hands_nobody_what_he_may_not_reach(targets):
+    access, origins = Access(["198.51.100.0/24"]), Origins(Guard(targets), 5.0)
+    proxy = Proxy(lambda *_: None, lambda: 0, origins, access, cache=Cache(shared=True))
+    answers = []
+    for where in (NEAR, NEAR, FAR, FAR, NEAR):
+        play = Play({"a.test": ["10.0.0.1"]}, [Script(FRESH)], **where)
+        asks = [b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n"] * 3
+        back = play.run(lambda connection: forward(connection, proxy), *asks)
+        answers.append((back.count(b"HTTP/1.1 200 "), back.count(b"HTTP/1.1 403 "), len(play.dialled)))
+    if targets:  # they may reach it: what they get is kept for them
+        assert answers == [(3, 0, 1), (3, 0, 0), (3, 0, 1), (3, 0, 0), (3, 0, 0)]
+    else:
+        assert answers == [(3, 0, 1), (3, 0, 0), (0, 3, 0), (0, 3, 0), (3, 0, 0)]

@@ -73,7 +73,7 @@ def test_tunnels_want_the_password_too():
         assert ask(proxy, b"CONNECT 127.0.0.1:443 HTTP/1.1\r\nHost: h\r\n\r\n").startswith(b"HTTP/1.1 407 ")
 
 
-@pytest.mark.parametrize("users", [{"a:b": "c"}, {"a": ""}, {"": "b"}, {"a": 5}, ["a"], {5: "a"}])
+@pytest.mark.parametrize("users", [{"a:b": "c"}, {"a": ""}, {"": "b"}, {"a": 5}, ["a"], {5: "a"}, {}])
 def test_users_that_cannot_be(users):
     with pytest.raises(UsageError, match="users"):
         netlab.ProxyServer(port=0, users=users)

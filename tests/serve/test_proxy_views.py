@@ -60,6 +60,71 @@ def test_a_refused_request_and_an_answer_of_the_proxy_itself(proxy):
     assert set(table.loc[table["message"] == "answer", "change"]) == {"added"}
 
 
+def test_what_the_proxy_answers_by_itself_is_not_called_refused():
+    fresh = OK.replace(b"Keep-Alive: 5", b"Cache-Control: max-age=60")
+    with origin_that(always(fresh)) as (address, _), origin_that(lambda sock, seen: None) as (other, _):
+        with netlab.ProxyServer(port=0, cache=True, connect_ports=[int(other.rpartition(":")[2])]) as proxy:
+            for _ in range(2):
+                get(proxy, address)
+            ask(proxy, f"CONNECT {other} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+        assert proxy.log["cache"].tolist() == ["stored", "hit", ""] and proxy.log["status"].tolist() == [200] * 3
+        for row in (1, 2):
+            requests = proxy.inspect(row).query("message == 'request'")
+            assert set(requests["change"]) == {"answered"} and set(requests["sent"]) == {b""}
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "status"),
+    [
+        (b"PUT http://h/a HTTP/1.1\r\nHost : h\r\n\r\n", ("PUT", "http://h/a", "HTTP/1.1"), 400),
+        (b"GET http://h/ HTTP/2.0\r\nHost: h\r\n\r\n", ("GET", "http://h/", "HTTP/2.0"), 505),
+        (b"CONNECT h HTTP/1.1\r\nHost: h\r\n\r\n", ("CONNECT", "h", "HTTP/1.1"), 400),
+        (b"GET http://h/" + b"a" * 9000, ("", "", ""), 414),
+        (b"\x16\x03\x01", ("", "", ""), 400),
+    ],
+)
+def test_the_row_of_a_refused_request_shows_what_it_was(proxy, data, line, status):
+    with client_of(proxy) as sock:
+        sock.sendall(data)
+        assert b" %d " % status in sock.recv(100)
+        sock.recv(65_536)
+    row = proxy.details(0)
+    assert (row["method"], row["target"], row["version"], row["status"]) == (*line, status)
+    assert row["request_head"] == data and row["request_bytes"] == len(data)
+    assert row["total_ms"] == row["queue_ms"] > 0
+    assert set(proxy.inspect(0).query("message == 'request'")["change"]) == {"refused"}
+
+
+def test_the_time_in_which_no_head_came_is_in_the_row():
+    with netlab.ProxyServer(port=0, limits={"head_time": 0.2}) as proxy, client_of(proxy) as sock:
+        sock.sendall(b"GET http://h/ HTTP/1.1\r\nHo")
+        assert sock.recv(100).startswith(b"HTTP/1.1 408 ")
+        row = proxy.details(0)
+    assert row["target"] == "http://h/" and row["total_ms"] >= 150
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET http://h/ HTTP/1.1\r\nProxy-Authorization : Basic c2VjcmV0\r\nHost: h\r\n\r\n",
+        b"GET http://h/ HTTP/1.1\r\nProxy-Authorization:\r\n Basic c2VjcmV0\r\nHost: h\r\n\r\n",
+        b"GET http://h/ HTTP/1.1\nCookie: c2VjcmV0\nHost: h\n\n",
+        b"GET http://h/ HTTP/1.1\r\nAuthorization : c2VjcmV0\r\nHost: h\r\n\r\n",
+        b"GET http://h/ HTTP/1.1\r\nProxy-Authorization: c2VjcmV0\0\r\nHost: h\r\n\r\n",
+        b"GET http://ada:c2VjcmV0@h/ HTTP/1.1\r\nHost: h\r\n\r\n",
+    ],
+)
+def test_a_refused_head_tells_no_secrets_either(proxy, data):
+    with client_of(proxy) as sock:
+        sock.sendall(data)
+        assert sock.recv(100).startswith(b"HTTP/1.1 400 ")
+        sock.recv(65_536)
+    row = proxy.details(0)
+    assert b"left" in row["request_head"] and row["status"] == 400
+    shown = [str(row), proxy.log.to_string(), proxy.inspect(0).to_string(), proxy.to_json(), json.dumps(proxy.to_har())]
+    assert not any("c2VjcmV0" in text for text in shown)
+
+
 @pytest.mark.parametrize("index", [5, -9, "0", None, True])
 def test_rows_that_do_not_exist(proxy, index):
     with pytest.raises(UsageError, match="index"):
