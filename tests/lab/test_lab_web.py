@@ -68,6 +68,25 @@ def test_real_curl_through_a_proxy_on_a_real_host(folder: Path) -> None:
             assert proxy.log["status"].tolist() == [200] and set(proxy.log["network"]) == {"lab:line"}
 
 
+def test_client_proxy_and_origin_on_three_hosts_do_in_the_lab_what_they_do_in_the_world(folder: Path) -> None:
+    need_lab()
+    logs = []
+    for world in ("transatlantic", "lab:transatlantic"):
+        with netlab.use(world), netlab.WebServer(folder, host="www", port=80) as server:
+            with netlab.ProxyServer(host="near", port=8000) as proxy:
+                for _ in range(2):
+                    assert netlab.fetch("http://www/a.png", proxy=proxy.url)["status"].max() == 200
+                logs.append(proxy.log)
+            assert server.log["client"].str.startswith("192.0.2.80:").all(), "the origin sees the proxy"
+    virtual, real = logs
+    for column in ("method", "target", "version", "status", "reused", "upstream", "upstream_ip", "error"):
+        assert real[column].tolist() == virtual[column].tolist(), column
+    assert real["client"].str.startswith("192.0.2.10:").all() and set(real["network"]) == {"lab:transatlantic"}
+    for column in ("connect_ms", "wait_ms"):  # the same ocean, and what this machine adds
+        extra = (real[column] - virtual[column]).dropna()
+        assert len(extra) and extra.between(-2, 500).all(), column
+
+
 def test_what_only_a_virtual_host_can_be_told_is_refused_in_the_lab(folder: Path) -> None:
     with pytest.raises(UsageError, match="virtual"):
         netlab.WebServer(folder, host="server", network="lab:line", service_ms=5)

@@ -16,6 +16,7 @@ import unittest
 import pytest
 
 import netlab
+from tests.support.idle import processor_ms
 from tests.support.tools import missing, need, need_module
 
 pytestmark = pytest.mark.network
@@ -240,12 +241,6 @@ def test_curl_uses_a_connection_again(server):
 # -- slow clients -------------------------------------------------------------------------------------------------
 
 
-def processor_ms(seconds):
-    began = time.process_time()
-    time.sleep(seconds)
-    return (time.process_time() - began) * 1e3
-
-
 @pytest.mark.parametrize("mode", [["-H", "-i", "1"], ["-B", "-i", "1"], ["-X", "-w", "1", "-y", "2", "-z", "1"]])
 def test_slow_clients_hold_nobody_up_and_leave_nothing(site, mode):
     program = need("slowhttptest", "slowhttptest")
@@ -262,5 +257,5 @@ def test_slow_clients_hold_nobody_up_and_leave_nothing(site, mode):
         while server.connections and time.monotonic() < end:
             time.sleep(0.05)
         assert server.connections == 0 and len(os.listdir("/proc/self/fd")) == before
-        assert processor_ms(0.5) < 100
+        assert processor_ms(server, 0.5) < 100
         assert (server.log["status"] == 200).any()

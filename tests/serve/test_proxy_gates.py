@@ -15,6 +15,7 @@ import pytest
 
 import netlab
 from netlab.errors import UsageError
+from tests.support.idle import processor_ms
 from tests.support.proxying import always, answering, origin_that, read_head, without_names
 from tests.support.tools import need, need_module
 
@@ -353,12 +354,6 @@ def test_a_linter_has_nothing_to_say_of_the_proxy_s_own_pages(server):
 # -- slow clients -------------------------------------------------------------------------------------------------
 
 
-def processor_ms(seconds):
-    began = time.process_time()
-    time.sleep(seconds)
-    return (time.process_time() - began) * 1e3
-
-
 def in_use(proxy):
     """Descriptors, but for the empty pipes that the proxy keeps for the next content, and threads."""
     return len(os.listdir("/proc/self/fd")) - 2 * len(proxy._place._loop._pipes._free), threading.active_count()
@@ -392,7 +387,7 @@ def test_slow_clients_hold_nobody_up_and_leave_nothing(server, options, status, 
             time.sleep(0.05)
         assert (proxy.connections, server.connections) == (0, 0)
         assert in_use(proxy)[0] <= before[0] and in_use(proxy)[1] <= before[1]
-        assert processor_ms(0.5) < 100
+        assert processor_ms(proxy, 0.5) < 100
         log = proxy.log
         assert ((log["status"] == status) & (log["error"] == error)).sum() == 50 and log["total_ms"].max() < 15_000
         assert subprocess.run(quick, timeout=10).returncode == 0

@@ -320,6 +320,22 @@ def test_client_proxy_and_origin_are_three_hosts(folder):
     assert (log[parts].sum(axis=1) - log["total_ms"]).abs().max() < 1e-9
 
 
+def test_a_proxy_tells_what_is_wrong_with_an_origin_in_the_worlds_time():
+    asked = ["drop", "down", "prohibited", "noroute", "closed", "nobody"]
+    with netlab.use("broken"), netlab.ProxyServer(host="fine", port=8000) as proxy:
+        for name in asked:
+            netlab.fetch(f"http://{name}/", proxy=proxy.url)
+        log = proxy.log
+    found = dict(zip(asked, zip(log["status"], log["error"], strict=True), strict=True))
+    assert found == {
+        "drop": (504, "connection_timeout"), "down": (504, "connection_timeout"),
+        "prohibited": (502, "destination_ip_unroutable"), "noroute": (502, "destination_ip_unroutable"),
+        "closed": (502, "connection_refused"), "nobody": (502, "dns_error"),
+    }  # fmt: skip
+    late = log[log["status"] == 504]
+    assert (late["total_ms"] - late["queue_ms"]).tolist() == pytest.approx([5000, 5000], abs=1e-6)
+
+
 # -- the driver itself ----------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import netlab
 from tests.support.asking import get
+from tests.support.idle import processor_ms
 
 pytestmark = pytest.mark.network
 
@@ -81,12 +82,6 @@ def held(server):
     return threading.active_count(), len(os.listdir("/proc/self/fd"))
 
 
-def processor_ms(seconds):
-    began = time.process_time()
-    time.sleep(seconds)
-    return (time.process_time() - began) * 1e3
-
-
 def test_after_everything_hostile_it_is_idle_has_given_all_back_and_answers(site):
     os.mkfifo(site / "pipe")
     for hidden in (site / ".secret", site.parent / "outside.txt"):
@@ -103,7 +98,7 @@ def test_after_everything_hostile_it_is_idle_has_given_all_back_and_answers(site
                 assert b"treasure" not in back and b"root:" not in back, (data[:60], how)
         assert get(server, "/index.html")[0] == 200
         assert held(server) == before
-        assert processor_ms(0.5) < 100
+        assert processor_ms(server, 0.5) < 100
         log = server.log
     assert not (log["status"] == 500).any(), log.loc[log["status"] == 500, "error"].tolist()
     refused = log[(log["status"] >= 400) & ~log["status"].isin([403, 404])]
