@@ -63,7 +63,7 @@ class ProxyServer(Server):
     cache
         True: keep answers in memory, up to 64 MiB, and use them again as RFC 9111 allows; or a size in bytes. The cache
         is a private one; when several may use it (``allow_clients``, more than one of ``users``, a world), it is shared
-        and keeps nothing that is private.
+        and keeps nothing that is private; what clients on this machine get is then kept for them alone.
     pseudonym
         Its name in Via, Proxy-Status and Cache-Status; two proxies behind each other need two.
     forwarded

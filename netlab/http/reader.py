@@ -17,6 +17,7 @@ method, bytes from 0x80 in values, HTTP/1.2 (read as 1.1).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,6 +34,10 @@ MOST_SEEN = 256
 CRLF, HEAD_END = b"\r\n", b"\r\n\r\n"
 TLS_HELLO = 0x16
 """First byte of a TLS handshake record (RFC 8446 section 5.1): somebody speaks https to a plain port."""
+SECRET = (b"authorization", b"proxy-authorization", b"cookie", b"set-cookie")
+"""Fields whose values no reason of a refusal quotes, for logs keep it."""
+USERINFO = re.compile(rb"(?:(?<=://)|\A)[^ \t\r\n/?#]*@")
+"""Name and password in a URL, or before a host: not quoted either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,7 +378,7 @@ def request_line(line: bytes) -> tuple[bytes, bytes, Target, tuple[int, int]]:
     """Read a request line: method, target, its parts, version."""
     match = grammar.REQUEST_LINE.fullmatch(line)
     if not match:
-        raise RemoteProtocolError(f"request line {line[:60]!r}", 400, "RFC 9112 3")
+        raise RemoteProtocolError(f"request line {_told(line)!r}", 400, "RFC 9112 3")
     method, target = match[1], match[2]
     version = http_version(match[3])
     return method, target, request_target(method, target), version
@@ -400,7 +405,7 @@ def request_target(method: bytes, target: bytes) -> Target:
     if method == b"CONNECT":
         match = grammar.AUTHORITY_FORM.fullmatch(target)
         if not match:
-            raise RemoteProtocolError(f"CONNECT wants host:port, not {target[:60]!r}", 400, "RFC 9112 3.2.3")
+            raise RemoteProtocolError(f"CONNECT wants host:port, not {_told(target)!r}", 400, "RFC 9112 3.2.3")
         return Target("authority", b"", match[1], _port(match[2]), b"")
     if target == b"*":
         if method != b"OPTIONS":
@@ -410,10 +415,10 @@ def request_target(method: bytes, target: bytes) -> Target:
         return Target("origin", b"", b"", None, target)
     match = grammar.ABSOLUTE_FORM.fullmatch(target)
     if not match:
-        raise RemoteProtocolError(f"target {target[:60]!r} has none of the four forms", 400, "RFC 9112 3.2")
+        raise RemoteProtocolError(f"target {_told(target)!r} has none of the four forms", 400, "RFC 9112 3.2")
     authority = grammar.AUTHORITY.fullmatch(match[2])
     if not authority:
-        raise RemoteProtocolError(f"{match[2][:60]!r} is no host", 400, "RFC 9110 4.2")
+        raise RemoteProtocolError(f"{_told(match[2])!r} is no host", 400, "RFC 9110 4.2")
     path = match[3] or b"/"
     path = b"/" + path if path[:1] == b"?" else path
     return Target("absolute", match[1].lower(), authority[1].lower(), _port(authority[2]), path)
@@ -433,7 +438,7 @@ def _check_host(message: Request) -> None:
     if len(hosts) > 1 or (not hosts and message.version >= (1, 1)):
         raise RemoteProtocolError("a request has exactly one Host field", 400, "RFC 9112 3.2")
     if hosts and hosts[0] and not grammar.AUTHORITY.fullmatch(hosts[0]):
-        raise RemoteProtocolError(f"Host {hosts[0][:60]!r} is no host", 400, "RFC 9112 3.2")
+        raise RemoteProtocolError(f"Host {_told(hosts[0])!r} is no host", 400, "RFC 9112 3.2")
 
 
 def field_line(line: bytes) -> Field:
@@ -448,7 +453,13 @@ def field_line(line: bytes) -> Field:
     name = line.partition(b":")[0]
     if name != name.rstrip(b" \t"):
         raise RemoteProtocolError("whitespace before the colon of a field", 400, "RFC 9112 5.1")
-    raise RemoteProtocolError(f"field line {line[:60]!r}", 400, "RFC 9112 5")
+    told = line[:60] if name.lower() not in SECRET else name + b": (left out)"
+    raise RemoteProtocolError(f"field line {told!r}", 400, "RFC 9112 5")
+
+
+def _told(data: bytes) -> bytes:
+    """What the reason of a refusal quotes of a start line, a target or a host."""
+    return USERINFO.sub(b"(left out)@", data)[:60]
 
 
 _known_line = lru_cache(1024)(field_line)

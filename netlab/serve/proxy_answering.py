@@ -11,7 +11,7 @@ from typing import Any
 from netlab.errors import LocalProtocolError
 from netlab.http import writer
 from netlab.http.events import Field, Request
-from netlab.http.reader import Reader
+from netlab.http.reader import USERINFO, Reader
 from netlab.serve.connection import SECOND, Connection, Gone, Late, Wanted
 from netlab.serve.exchange import Exchange, Steps, keeps
 from netlab.serve.failure import Failed, page
@@ -24,10 +24,6 @@ from netlab.serve.upload import Upload
 
 SECRET = re.compile(rb"(?im)^(proxy-authorization[ \t]*:[ \t]*)(?:[^\r\n]|\r?\n[ \t])+")
 HIDDEN = rb"\1(left out)"
-USERINFO = re.compile(rb"://[^ \t\r\n/?#]*@")
-"""In a target, where no password belongs: such a request is refused."""
-QUOTED = re.compile(r"(?is)((?:authorization|cookie)\b).*|[^'\x22/ ]+(?=@)")
-"""What the reason of a refusal quotes of them."""
 HEAD_END = b"\r\n\r\n"
 ALL_HERE = ("none", "tunnel")
 """Framings of requests whose end is that of their head."""
@@ -169,7 +165,7 @@ class Answering(Exchange):
         said: Request | bytes | None = request
         head = reader.head + HEAD_END if reader.head_bytes else reader.so_far
         if request is None:  # refused, or cut off: the row shows what there is of it
-            said = head = USERINFO.sub(b"://(left-out)@", SECRET.sub(HIDDEN, head))
+            said = head = USERINFO.sub(b"(left-out)@", SECRET.sub(HIDDEN, head))
             self.received = reader.head_bytes or len(reader.so_far)
         elif b"proxy-authorization" in request.index:
             head = SECRET.sub(HIDDEN, head)
@@ -178,6 +174,6 @@ class Answering(Exchange):
             self.sent, self._phases.end(), self.started, self.head_at, self.answered_at, self.reused, self.upstream,
             self.origin_address, error, rule or self.mark, up, down, connection.number, self.number,
             reader.head_bytes or -1, len(self.head), self.framing, self.keep,
-            QUOTED.sub(r"\1(left out)", self.close_reason or error), self.attempt,
+            self.close_reason or error, self.attempt,
         )  # fmt: skip
         self._proxy.note(record, head, self.head, self.forwarded_head, self.origin_head)

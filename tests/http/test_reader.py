@@ -135,6 +135,24 @@ def test_what_could_be_read_in_two_ways_is_refused(data, status, rule):
     assert (caught.value.status_hint, caught.value.rule) == (status, rule)
 
 
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"GET http://ada:s3cret@h/ HTTP/1.1\r\nHost: h\r\n\r\n", "b'(left out)@h' is no host"),
+        (b"GET http://ada:s3cret@h/ nothing\r\n\r\n", "request line b'GET http://(left out)@h/ nothing'"),
+        (b"CONNECT ada:s3cret@h:443 HTTP/1.1\r\nHost: h\r\n\r\n", "CONNECT wants host:port, not b'(left out)@h:443'"),
+        (b"GET /a@b HTTP/1.1\r\nHost: ada:s3cret@h\r\n\r\n", "Host b'(left out)@h' is no host"),
+        (b"GET / HTTP/1.1\r\nCookie: s3cret\0\r\n\r\n", "field line b'Cookie: (left out)'"),
+        (b"GET / HTTP/1.1\r\nproxy-AUTHORIZATION: s3cret\0\r\n\r\n", "field line b'proxy-AUTHORIZATION: (left out)'"),
+        (b"GET / HTTP/1.1\r\nX: a@b\0\r\n\r\n", "field line b'X: a@b\\x00'"),
+    ],
+)
+def test_no_reason_quotes_a_password(data, told):
+    with pytest.raises(RemoteProtocolError) as refused:
+        read(data)
+    assert told in str(refused.value)
+
+
 def test_an_error_is_final():
     reader = Reader("server")
     reader.feed(b"nonsense\r\n\r\n" + GET)
