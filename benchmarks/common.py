@@ -44,6 +44,11 @@ def verdict(name: str, value: float, limit: float, at_most: bool = True, unit: s
     return f"  {'met   ' if good else 'MISSED'}  {name}: {value:.4g} {unit} (target: {sign} {limit:g} {unit})"
 
 
+def aim(value: float, wanted: float) -> str:
+    """Give one line that says how far a figure, larger is better, is on the way from its target to what it aims at."""
+    return f"          {'reached' if value >= wanted else 'short of'} the aim of {wanted:g} ×"
+
+
 def timed(action: Callable[[], object]) -> float:
     """Give the seconds that a call takes."""
     start = time.perf_counter()

@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-from benchmarks.common import ROUNDS, Missing, interleave, need, spread, verdict
+from benchmarks.common import ROUNDS, Missing, aim, interleave, need, spread, verdict
 from benchmarks.servers import (
     CLIENT_CPU,
     FIXED,
@@ -196,7 +196,7 @@ def small(wrk: str, subjects: dict[str, Subject], script: str) -> None:
         names = ["netlab", "squid", "tinyproxy", "nginx"] + (["proxy.py"] if connections == 64 else [])
         results = rounds(wrk, subjects, names, connections, "/small.html", script=script)
         rate = figures(results)
-        _against(rate, f"at {connections}", {"squid": 1.5, "tinyproxy": 2.0})
+        _against(rate, f"at {connections}", {"squid": 1.5, "tinyproxy": 2.0}, {"squid": 2.5, "tinyproxy": 3.0})
         told_ceiling(ceiling, rate)
 
 
@@ -206,10 +206,15 @@ def large(wrk: str, subjects: dict[str, Subject], script: str) -> None:
     _against(rate, "for 10 MiB", {"squid": 2.0, "tinyproxy": 1.5})
 
 
-def _against(rate: dict[str, float], what: str, targets: dict[str, float]) -> None:
+def _against(
+    rate: dict[str, float], what: str, targets: dict[str, float], aims: dict[str, float] | None = None
+) -> None:
     for name in rate:
         if name in targets:
-            print(verdict(f"netlab/{name} {what}", rate["netlab"] / rate[name], targets[name], at_most=False))
+            ratio = rate["netlab"] / rate[name]
+            print(verdict(f"netlab/{name} {what}", ratio, targets[name], at_most=False))
+            if aims:
+                print(aim(ratio, aims[name]))
         elif name != "netlab":
             print(f"          netlab/{name} {what}: {rate['netlab'] / rate[name]:.4g} ×")
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from benchmarks.common import Missing, need, verdict
+from benchmarks.common import Missing, aim, need, verdict
 from benchmarks.servers import (
     FIXED,
     SECONDS,
@@ -135,6 +135,7 @@ def small_files(wrk: str, subjects: dict[str, Subject]) -> None:
         results = rounds(wrk, subjects, names, connections, "/small.html")
         rate = figures(results)
         print(verdict(f"netlab/nginx at {connections}", rate["netlab"] / rate["nginx"], 0.6, at_most=False))
+        print(aim(rate["netlab"] / rate["nginx"], 0.8))
         tail = {name: median(each.p99 for each in loads) for name, loads in results.items()}
         print(verdict(f"p99 netlab/nginx at {connections}", tail["netlab"] / tail["nginx"], 3.0))
         if "http.server" in rate:

@@ -73,7 +73,8 @@ def parts_of(name: str, url: str) -> tuple[str, int, str]:
     if parts.scheme != "http" or not parts.hostname:
         raise UsageError(name, url, f"must begin with http:// and a host, {example}")
     if parts.username is not None:
-        raise UsageError(name, url, "must not hold a user's name: it would be sent to anybody")
+        how = " (to log in there: headers={'Proxy-Authorization': 'Basic …'})" if name == "proxy" else ""
+        raise UsageError(name, url, f"must not hold a user's name: it would be sent to anybody{how}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 

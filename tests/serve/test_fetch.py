@@ -306,3 +306,8 @@ def test_nothing_is_left_behind(server):
     for _ in range(3):
         netlab.fetch(server.url)
     assert threading.active_count() == before
+
+
+def test_a_proxy_with_a_user_s_name_is_refused_with_what_to_do_instead():
+    with pytest.raises(UsageError, match=r"Proxy-Authorization"):
+        netlab.fetch("http://127.0.0.1:1/", proxy="http://ada:secret@127.0.0.1:2/")
