@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -47,3 +48,13 @@ def nothing_left_behind() -> Iterator[None]:
         if time.monotonic() > deadline:
             pytest.fail("the tests left behind:\n  " + "\n  ".join(found), pytrace=False)
         time.sleep(0.05)
+
+
+@pytest.fixture(autouse=True)
+def the_network_in_use_stays_as_it_was() -> Iterator[None]:
+    """A test that says ``netlab.use(...)`` says it for itself alone."""
+    api = sys.modules.get("netlab.api")
+    before = getattr(api, "_current", None)
+    yield
+    if api := sys.modules.get("netlab.api"):
+        api._current = before  # type: ignore[attr-defined]
