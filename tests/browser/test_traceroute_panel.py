@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import statistics
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,11 @@ def test_by_mouse(browsing: Browsing) -> None:
     says(panel, r"Done\. catalogue \(198\.51\.100\.70\) answered as the destination, with hop 4")
     assert panel.locator("table.nl-data tbody tr").count() == 4
     assert map_of(panel).locator(".nl-heard").count() == 4
-    picture = map_of(panel).evaluate("node => getComputedStyle(node).backgroundImage")
-    assert picture.startswith('url("data:image/png'), "the picture of the map has not arrived"
+    deadline = time.monotonic() + 10
+    picture = ""
+    while not picture.startswith('url("data:image/png'):  # a map that is just being replaced has no style
+        assert time.monotonic() < deadline, "the picture of the map has not arrived"
+        picture = map_of(panel).evaluate("node => getComputedStyle(node).backgroundImage")
     ladder = panel.locator("figure img:visible")
     assert "4 of 4 hops answered" in ladder.get_attribute("alt") and ladder.evaluate("node => node.naturalWidth") > 1000
 
