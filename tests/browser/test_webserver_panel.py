@@ -272,7 +272,8 @@ def test_zoom_dark_and_forced_colours(browsing: Browsing) -> None:
 def test_make_the_picture_of_the_readme(browsing: Browsing) -> None:
     page = browsing.page
     page.set_viewport_size({"width": 1280, "height": 2200})
-    shutil.copytree(ROOT / "netlab" / "widgets" / "site", browsing.lab.folder / "site")  # no path of this machine in the picture
+    # A folder beside the notebook: no path of this machine in the picture.
+    shutil.copytree(ROOT / "netlab" / "widgets" / "site", browsing.lab.folder / "site")
     panel = served(browsing, PANEL.replace("WebServerPanel(", 'WebServerPanel("site", ', 1))
     page.keyboard.press("Control+b")
     start(panel)
