@@ -15,6 +15,8 @@ RUN = .venv/bin/python
 REAL = tests/network tests/lab tests/conformance tests/cli tests/differential tests/browser tests/setup
 QUIET_ENV = unset NETLAB_NETWORK; NETLAB_HEADLESS=1; export NETLAB_HEADLESS;
 # The workers of one run must list the same tests in the same order, also those made from a set.
+# Real sockets, clocks and browsers on a busy machine: what fails once is run once more, and the summary says so.
+AGAIN = --reruns 1
 PARALLEL = PYTHONHASHSEED=0 $(RUN) -m pytest -q -n $(WORKERS)
 
 .NOTPARALLEL:
@@ -45,7 +47,7 @@ style: install
 	$(RUN) -m mypy
 
 unit: install
-	$(PARALLEL) --dist loadfile -m 'not rates' $(REAL:%=--ignore=%) tests
+	$(PARALLEL) $(AGAIN) --dist loadfile -m 'not rates' $(REAL:%=--ignore=%) tests
 
 # How often statistical results are right, over many seeds: long, but no clock matters.
 rates: install
@@ -55,7 +57,7 @@ doctest: install
 	$(QUIET_ENV) $(RUN) -m pytest -q --doctest-modules netlab
 
 real: install
-	$(RUN) -m pytest -q $$(for area in $(REAL); do if [ -e $$area ]; then echo $$area; fi; done)
+	$(RUN) -m pytest -q $(AGAIN) $$(for area in $(REAL); do if [ -e $$area ]; then echo $$area; fi; done)
 
 # Tests with sockets and browsers wait more than they work.
 beside: install

@@ -100,7 +100,7 @@ def python_of(user: str) -> list[str]:
     return [setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", SYSTEM_PYTHON, "-B"]
 
 
-def run_as(user: str, script: str, *arguments: str, prefix: Sequence[str] = (), timeout: float = 60) -> str:
+def run_as(user: str, script: str, *arguments: str, prefix: Sequence[str] = (), timeout: float = 150) -> str:
     """Run a script of tests/lab as a user; gives what it printed. It fails the test when it fails."""
     command = [*prefix, *python_of(user), str(ROOT / "tests" / "lab" / script), *arguments]
     done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=timeout, env=environment())
