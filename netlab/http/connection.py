@@ -70,6 +70,12 @@ class Exchanges:
         except KeyError:
             raise _cannot("server", SERVER[self.server], self.server, what) from None
 
+    def whole_exchange(self) -> None:
+        """Note a request and its response, both complete, and begin again: request, end, response, end, next in one
+        call, for the exchanges that nearly all are."""
+        if self.client != "idle" or self.server != "idle":
+            raise LocalProtocolError(f"the client is {self.client} and the server is {self.server}, and not idle both")
+
     def next_exchange(self) -> None:
         """Both messages are complete, and both sides want the connection to last: begin again."""
         if self.client == self.server == "done":

@@ -156,7 +156,11 @@ class Loop:
                 for key, events in self._selector.select(self._patience(bool(ready))):
                     watch = key.data
                     if type(watch) is Watch:
-                        self._happened(watch, events)
+                        if events == READ and watch.reader is not None:  # what nearly always happens
+                            peer, watch.reader = watch.reader, None
+                            self._step(peer)
+                        else:
+                            self._happened(watch, events)
                     elif watch is None:
                         self._drain_wake()
                     else:
@@ -301,6 +305,9 @@ class Loop:
                 try:
                     if wanted is LATER and not peer.shaking:
                         result: Any = peer.socket.recv(LATER.limit)
+                    elif type(wanted) is bytes and not (peer.done or peer.shaking):
+                        peer.done = peer.socket.send(wanted)
+                        result = True if peer.done == len(wanted) else UNFINISHED
                     else:
                         result = self._try(peer, wanted)
                 except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as block:
@@ -311,6 +318,13 @@ class Loop:
                     continue
                 peer.done = 0
                 wanted = peer.wanted = peer.handler.send(result)
+                if wanted is LATER and not peer.secure:
+                    watch = peer.watch
+                    watch.reader = peer
+                    if not watch.events & READ:
+                        self._watch_for(watch, READ)
+                    self._keep_deadline(peer.main)
+                    return
                 if type(wanted) is Receive and wanted.later and not peer.secure:
                     self._watch(wanted.stream or peer.watch, READ, peer)
                     return
@@ -336,9 +350,6 @@ class Loop:
         if kind is Receive:
             return (wanted.stream or peer.watch).socket.recv(wanted.limit)
         if kind is bytes:
-            if not peer.done:
-                peer.done = peer.socket.send(wanted)
-                return True if peer.done == len(wanted) else UNFINISHED
             wanted, kind = Send(wanted), Send
         if kind is Send:
             data = wanted.data

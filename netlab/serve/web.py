@@ -18,6 +18,8 @@ from typing import Any
 from netlab.errors import RemoteProtocolError
 from netlab.http.connection import Exchanges
 from netlab.http.events import Request
+from netlab.http.framing import NONE as NO_CONTENT
+from netlab.http.framing import TUNNEL
 from netlab.http.reader import Reader
 from netlab.http.writer import chunk, last_chunk
 from netlab.serve import answers
@@ -90,7 +92,6 @@ class _Conversation(Exchange):
                         if not data and reader.fresh:
                             return  # between two requests
                         request, wanted = self.take(data, ended=not data), EAGER
-                    self.said.client_says("request")
                     if connection.works:
                         connection.deadline = None
                         self.waited += yield Work(escaped(request.target))
@@ -108,11 +109,10 @@ class _Conversation(Exchange):
                 except Exception as fault:  # ours, or a learner's: the others must not feel it
                     answer = self._fault(fault)
                 keep = self._keeps(answer)
-                if keep and reader.framing.kind != "none":
+                if keep and reader.framing is not NO_CONTENT:
                     answer, keep = yield from self._drop(answer)
-                if keep:
-                    self.said.client_says("end")
-                self.said.server_says("response")
+                if not keep:
+                    self.said.server_says("response")
                 try:
                     whole = self._whole(answer, keep)
                     if whole is None:
@@ -131,10 +131,11 @@ class _Conversation(Exchange):
                 self._log(answer, answer.error, keep)
                 if self.file is not None:
                     self._close_file()
-                self.said.server_says("end")
                 if keep:
-                    self.said.next_exchange()
+                    self.said.whole_exchange()
                     reader.next_message()
+                else:
+                    self.said.server_says("end")
             yield from linger(connection, self.bounds)
         except Gone:
             return
@@ -167,13 +168,13 @@ class _Conversation(Exchange):
         request = self.request
         if request is None or answer.close or self.connection.stopping or not keeps(request):
             return False
-        if self.reader.framing.kind == "tunnel":
-            return False  # whatever comes behind a CONNECT was meant for somebody else
         return not answer.deflated or request.version >= (1, 1)  # else the end of the connection is that of the answer
 
     def _drop(self, answer: Answer) -> Generator[Wanted, Any, tuple[Answer, bool]]:
         """Read what is left of the request, if it is sure to come; gives the answer, which is another one when that
         breaks a rule, and whether the connection can go on."""
+        if self.reader.framing is TUNNEL:
+            return answer, False  # whatever comes behind a CONNECT was meant for somebody else
         if self.expects_more():
             return answer, False  # it may now send its content, or not: nobody can tell what the next bytes are
         try:
