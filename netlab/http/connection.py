@@ -40,7 +40,7 @@ SERVER: Table = {
 
 
 class Exchanges:
-    """The states of both sides of one connection; the server, the proxy and the client keep one for each.
+    """The states of both sides of one connection; the web server keeps one for each.
 
     Attributes
     ----------

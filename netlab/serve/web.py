@@ -109,9 +109,14 @@ class _Conversation(Exchange):
                 except Exception as fault:  # ours, or a learner's: the others must not feel it
                     answer = self._fault(fault)
                 keep = self._keeps(answer)
-                if keep and reader.framing is not NO_CONTENT:
-                    answer, keep = yield from self._drop(answer)
-                if not keep:
+                plain = keep and reader.framing is NO_CONTENT
+                if not plain:
+                    if self.request is not None:
+                        self.said.client_says("request")
+                    if keep:
+                        answer, keep = yield from self._drop(answer)
+                    if keep:
+                        self.said.client_says("end")
                     self.said.server_says("response")
                 try:
                     whole = self._whole(answer, keep)
@@ -131,11 +136,14 @@ class _Conversation(Exchange):
                 self._log(answer, answer.error, keep)
                 if self.file is not None:
                     self._close_file()
-                if keep:
+                if plain:
                     self.said.whole_exchange()
-                    reader.next_message()
                 else:
                     self.said.server_says("end")
+                    if keep:
+                        self.said.next_exchange()
+                if keep:
+                    reader.next_message()
             yield from linger(connection, self.bounds)
         except Gone:
             return
