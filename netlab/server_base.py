@@ -7,53 +7,61 @@ second time) first stops the one before.
 
 from __future__ import annotations
 
-import threading
 import weakref
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from netlab.errors import UsageError
 from netlab.probing import whole
-from netlab.serve.log import Log, Row, RowsOf, WebRow
+from netlab.serve.exchange import AddRow
+from netlab.serve.log import Log
 from netlab.server_place import Accept, Place
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+OnRow = Callable[[dict[str, Any]], None]
 LOG_ROWS = 10_000
 """The latest rows are kept; the counters count all."""
-STATUS = WebRow._fields.index("status")
-"""Where the status is in a row of either server."""
 
 _running: weakref.WeakValueDictionary[tuple[str, str, int], Server] = weakref.WeakValueDictionary()
+
+
+def rows_to_keep(log_rows: int) -> int:
+    """Check an argument of both servers."""
+    return whole("log_rows", log_rows, 0, 10_000_000)
+
+
+def noting(log: Log, on_row: OnRow | None) -> AddRow:
+    """Give what the handlers call with a row and its heads; see the argument of both servers."""
+    if on_row is None:
+        return log.add
+    if not callable(on_row):
+        raise UsageError("on_row", on_row, "must be a function that takes a row of the log, as a dict")
+
+    def add(row: Sequence[Any], *heads: bytes) -> None:
+        with log.lock:
+            log.add(row, *heads)
+            latest = log.latest()
+        on_row(latest)
+
+    return add
 
 
 class Server:
     """What the two servers share: listeners, a thread with its loop, a log."""
 
     kind = ""
-    row: type[Row]
-    """What a row of its log consists of."""
-    rows_of: RowsOf = staticmethod(iter)
-    """Makes them of what the handlers note."""
 
     def __init__(
         self,
         place: Place,
         accept: Accept,
-        *,
-        log_rows: int,
-        on_row: Callable[[dict[str, Any]], None] | None,
+        log: Log,
         secure: bool = False,
     ) -> None:
-        self._place, self._secure, self._on_row = place, secure, on_row
-        if on_row is not None and not callable(on_row):
-            raise UsageError("on_row", on_row, "must be a function that takes a row of the log, as a dict")
-        rows = whole("log_rows", log_rows, 0, 10_000_000)
-        self._log = Log(rows, self.row, place.network, rows_of=self.rows_of)
-        self._lock = threading.Lock()
-        self.statuses: Counter[int] = Counter()
+        self._place, self._secure, self._log = place, secure, log
+        self.statuses = log.statuses
         """How many answers of each status there were, all counted."""
         before = _running.get(place.key) if place.port else None
         if before is not None:
@@ -87,20 +95,13 @@ class Server:
         """How many connections are open now."""
         return self._place.connections
 
-    def _add_row(self, row: Sequence[Any], request_head: bytes, response_head: bytes) -> None:
-        with self._lock:
-            self._log.add(row, request_head, response_head)
-            self.statuses[max(row[STATUS], 0)] += 1
-        if self._on_row is not None:
-            self._on_row(self._log.as_dict(row))
-
     @property
     def log(self) -> DataFrame:
         """EXCHANGES: one row per request so far, refused ones included; times in ms."""
         from netlab import frames
 
         self._settle()
-        with self._lock:
+        with self._log.lock:
             columns = self._log.columns()
         return frames.from_columns(columns, frames.EXCHANGES)
 
@@ -123,7 +124,7 @@ class Server:
             When there is no such row.
         """
         self._settle()
-        with self._lock:
+        with self._log.lock:
             count = len(self._log)
             if isinstance(index, bool) or not hasattr(index, "__index__") or not -count <= int(index) < count:
                 raise UsageError("index", index, f"must be a row's number; the log has {count} rows")
@@ -149,13 +150,13 @@ class Server:
         from netlab.formats.har import har
 
         self._settle()
-        with self._lock:
+        with self._log.lock:
             rows = [self._log.details(index) for index in range(len(self._log))]
         return har(rows, self.url)
 
     def _plain_rows(self) -> list[dict[str, Any]]:
         self._settle()
-        with self._lock:
+        with self._log.lock:
             return list(self._log)
 
     def _settle(self) -> None:

@@ -17,11 +17,11 @@ from netlab.proxy_views import COMPARISON, INSPECTION, comparison, inspection, r
 from netlab.serve.access import Access
 from netlab.serve.bounds import ProxyBounds, bounds
 from netlab.serve.guard import Guard
-from netlab.serve.log import ProxyRow
+from netlab.serve.log import Log, ProxyRow
 from netlab.serve.origin import Origins
 from netlab.serve.proxy import Proxy, forward, rows_of
 from netlab.serve.tunnel import Carry
-from netlab.server_base import LOG_ROWS, STATUS, Server
+from netlab.server_base import LOG_ROWS, Server, noting, rows_to_keep
 from netlab.server_listen import is_loopback
 from netlab.server_place import Place, RealPlace
 
@@ -113,8 +113,6 @@ class ProxyServer(Server):
     """
 
     kind = "proxy"
-    row = ProxyRow
-    rows_of = staticmethod(rows_of)
 
     def __init__(
         self,
@@ -141,6 +139,7 @@ class ProxyServer(Server):
     ) -> None:
         timeout = seconds("connect_timeout", connect_timeout, above=0.0)
         of_server = bounds(limits, ProxyBounds)
+        rows = rows_to_keep(log_rows)
         world = world_of(host, network)
         if world is None or not world.virtual:
             only_virtual(tcp=tcp)
@@ -157,20 +156,14 @@ class ProxyServer(Server):
             place = RealPlace(host, port, of_server)
         guard = Guard(allow_targets, own_networks, lambda: (own, place.port))
         self._world, self._credentials = world, access.first
+        log = Log(rows, ProxyRow, place.network, rows_of)
         self._proxy = Proxy(
-            self._note, place.wall, Origins(guard, timeout), access, of_server, _ports(connect_ports),
+            noting(log, on_row), place.wall, Origins(guard, timeout), access, of_server, _ports(connect_ports),
             _pseudonym(pseudonym), _mode(forwarded), bool(strict), _function("filter_fields", filter_fields),
             _function("relay", relay), _cache(cache, access.shared, cache_decision, pseudonym),
             decides=cache_decision is not None,
         )  # fmt: skip
-        super().__init__(place, lambda connection: forward(connection, self._proxy), log_rows=log_rows, on_row=on_row)
-
-    def _note(self, record: Sequence[Any], *heads: bytes) -> None:
-        with self._lock:
-            self._log.add(record, *heads)
-            self.statuses[max(record[STATUS], 0)] += 1
-        if self._on_row is not None:
-            self._on_row(self._log.as_dict(record))
+        super().__init__(place, lambda connection: forward(connection, self._proxy), log)
 
     def details(self, index: int) -> dict[str, Any]:
         """Everything about row ``index`` of `log`, what the table has no column for included.
@@ -203,7 +196,7 @@ class ProxyServer(Server):
         }
 
     def _heads(self, index: int) -> tuple[bytes, ...]:
-        with self._lock:
+        with self._log.lock:
             return self._log.heads(int(index) % len(self._log))
 
     def inspect(self, index: int) -> DataFrame:

@@ -17,9 +17,9 @@ from netlab.in_world import only_in_world, only_virtual, world_of
 from netlab.serve.answers import Site
 from netlab.serve.bounds import Bounds, bounds
 from netlab.serve.files import Directory, Refusal
-from netlab.serve.log import WebRow
-from netlab.serve.web import rows_of, serve
-from netlab.server_base import LOG_ROWS, Server
+from netlab.serve.web import serve
+from netlab.serve.web_log import WebLog
+from netlab.server_base import LOG_ROWS, Server, noting, rows_to_keep
 from netlab.server_listen import check_host
 from netlab.server_place import Place, RealPlace
 
@@ -118,8 +118,6 @@ class WebServer(Server):
     """
 
     kind = "web server"
-    row = WebRow
-    rows_of = staticmethod(rows_of)
 
     def __init__(
         self,
@@ -159,6 +157,7 @@ class WebServer(Server):
         if etag not in ("stat", "content"):
             raise UsageError("etag", etag, 'must be "stat" or "content"')
         of_server: Bounds = bounds(limits)
+        rows = rows_to_keep(log_rows)
         place: Place
         world = world_of(host, network) if listener is None else None
         if world is None or not world.virtual:
@@ -175,16 +174,14 @@ class WebServer(Server):
             if listener is None:
                 check_host(host, public)
             place = RealPlace(host, port, of_server, listener=listener, context=ssl_context)
+        log = WebLog(rows, place.network)
         self._site = Site(
-            Directory(directory, follow_symlinks), self._add_row, place.wall, bounds=of_server, map_path=map_path,
+            Directory(directory, follow_symlinks), noting(log, on_row), place.wall, bounds=of_server, map_path=map_path,
             parse_head=_checked(parse_head) if parse_head else None, own_fields=_fields(headers), cors=_origin(cors),
             tag_from_content=etag == "content" or place.virtual, gzip=bool(gzip),
             scheme=b"https" if ssl_context else b"http", modified_ns=place.modified_ns,
         )  # fmt: skip
-        super().__init__(
-            place, lambda connection: serve(connection, self._site), log_rows=log_rows, on_row=on_row,
-            secure=ssl_context is not None,
-        )  # fmt: skip
+        super().__init__(place, lambda connection: serve(connection, self._site), log, secure=ssl_context is not None)
 
     def details(self, index: int) -> dict[str, Any]:
         row = super().details(index)

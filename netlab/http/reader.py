@@ -80,7 +80,8 @@ class Reader:
         self._searched = 0
         self._ended = False
         self._state = "head"
-        self._framing: Framing = NONE
+        self.framing: Framing = NONE
+        """Of the current message."""
         self._left = 0
         self._extensions = 0
         self._request_method = b""
@@ -123,23 +124,19 @@ class Reader:
 
     def again(self, data: bytes) -> Request | None:
         """Take what came in, if it is, byte for byte, a whole request that was read before; else None."""
-        request = _SEEN.get(data)
-        if request is None or self._state != "head" or self._buffer or self._parse is not _request:
+        seen = _SEEN.get(data)
+        if seen is None or self._state != "head" or self._buffer or self._parse is not _request:
             return None
+        request, head = seen
         if len(data) > self._harmless or len(request.fields) > self._limits.fields:
             return None
-        self._state, self._framing, self.head_bytes, self.head = "end", NONE, len(data), data[:-4]
+        self._state, self.framing, self.head_bytes, self.head = "end", NONE, len(data), head
         return request
 
     def next_message(self) -> None:
         """Go on behind a complete message, or one without content."""
         if self._state in ("done", "end"):
             self._state, self._searched, self.head_bytes, self._extensions = "head", 0, 0, 0
-
-    @property
-    def framing(self) -> Framing:
-        """Of the current message."""
-        return self._framing
 
     @property
     def done(self) -> bool:
@@ -192,13 +189,13 @@ class Reader:
         self.head = head
         if head.count(CRLF) > self._limits.fields:
             raise RemoteProtocolError(f"more than {self._limits.fields} fields", 431, "RFC 6585 5")
-        message, self._framing = self._parse(head)
-        self._left = self._framing.length
-        self._state = _AFTER_HEAD[self._framing.kind]
+        message, self.framing = self._parse(head)
+        self._left = self.framing.length
+        self._state = _AFTER_HEAD[self.framing.kind]
         if self._state == "end" and self._parse is _request and not buffer and end < SHORT_HEAD:
             if len(_SEEN) >= MOST_SEEN:
                 _SEEN.clear()
-            _SEEN[head + HEAD_END] = message  # type: ignore[assignment]
+            _SEEN[head + HEAD_END] = message, head  # type: ignore[assignment]
         return message
 
     def _response(self, head: bytes) -> tuple[Response, Framing]:
@@ -463,5 +460,5 @@ def _told(data: bytes) -> bytes:
 
 
 _known_line = lru_cache(1024)(field_line)
-_SEEN: dict[bytes, Request] = {}
+_SEEN: dict[bytes, tuple[Request, bytes]] = {}
 """What these bytes mean does not depend on anything else, so it can be remembered."""

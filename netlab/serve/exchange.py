@@ -25,7 +25,7 @@ SHOWN = 8 * 1024
 """Bytes of a refused target that the log shows."""
 
 Steps = Generator[Wanted, Any, Any]
-AddRow = Callable[[Any, bytes, bytes], None]
+AddRow = Callable[..., None]
 """Takes a row of the log with the heads of request and response."""
 LogRefusal = Callable[[int, bytes, int], None]
 """Logs somebody who was turned away: wall-clock ns, the answer's head, bytes of its content."""

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 INDEXES = ("index.html", "index.htm")
@@ -18,6 +19,7 @@ FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 """Without O_NONBLOCK, opening a fifo would wait until somebody writes into it."""
 SEP = os.sep
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+DIRECT = FLAGS | NOFOLLOW
 WINDOWS = os.name == "nt"
 SHORTENED = re.compile(r".{1,6}~[0-9]+(\..{0,3})?")
 """An old short name of a file (``PROGRA~1``), under which one that is hidden could be reached."""
@@ -35,6 +37,15 @@ class Opened(NamedTuple):
     modified_ns: int
     inode: int
     where: str
+
+
+class Place(NamedTuple):
+    """Where a file would be."""
+
+    where: str
+    name: str
+    direct: bool
+    """It is right in the root: no folder on the way can be a link, so it is enough not to follow one at the end."""
 
 
 class Entry(NamedTuple):
@@ -89,8 +100,8 @@ class Directory:
         """Open what the names mean; None: it is a folder, and the path lacks its slash. Raises `Refusal`."""
         if WINDOWS and not all(map(plain_on_windows, names)):
             raise Refusal(404, "")
-        where, direct = self._place(names)
-        found = self._open(where, direct)
+        place = _place(self._below, tuple(names))
+        found = self._open(place)
         if type(found) is Opened:
             if folder:
                 os.close(found.descriptor)
@@ -100,7 +111,7 @@ class Directory:
             return None
         for index in INDEXES:
             try:
-                page = self._open(os.path.join(where, index))
+                page = self._open(Place(os.path.join(place.where, index), index, False))
             except Refusal as refusal:
                 if refusal.status == 404:
                     continue
@@ -109,15 +120,9 @@ class Directory:
                 return page
         return found
 
-    def _place(self, names: Sequence[str]) -> tuple[str, bool]:
-        """Where it would be, and whether that is right in the root: only the name itself could then be a link."""
-        if len(names) == 1 and SEP not in names[0] and names[0] != os.pardir:
-            return self._below + names[0], True
-        return self._below + SEP.join(names), False
-
     def folder(self, names: Sequence[str]) -> Folder:
         """Give a folder, whether it has an index or not. Raises `Refusal`."""
-        found = self._open(self._below + os.sep.join(names))
+        found = self._open(_place(self._below, tuple(names)))
         if isinstance(found, Opened):
             os.close(found.descriptor)
             raise Refusal(404, "this is a file")
@@ -126,7 +131,7 @@ class Directory:
     def sidecar(self, file: Opened, suffix: str) -> Opened | None:
         """Open a compressed copy that lies beside a file; None when there is none, or it is older than the file."""
         try:
-            beside = self._open(file.where + suffix)
+            beside = self._open(Place(file.where + suffix, file.name + suffix, False))
         except Refusal:
             return None
         if not isinstance(beside, Opened):
@@ -136,18 +141,17 @@ class Directory:
             return None
         return beside
 
-    def _open(self, where: str, direct: bool = False) -> Opened | Folder:
-        """Open; ``direct``: no folder on the way can be a link, so it is enough not to follow one at the end."""
-        direct = direct and NOFOLLOW != 0
+    def _open(self, place: Place) -> Opened | Folder:
+        where, name, direct = place
         try:
-            descriptor = os.open(where, FLAGS | NOFOLLOW if direct else FLAGS)
+            descriptor = os.open(where, DIRECT if direct else FLAGS)
         except (FileNotFoundError, NotADirectoryError, ValueError):
             raise Refusal(404, "") from None
         except PermissionError:
             return self._closed(where)
         except OSError as error:
             if direct and error.errno == errno.ELOOP:
-                return self._open(where)
+                return self._open(place._replace(direct=False))
             raise Refusal(404, error.strerror or "") from None  # a name that is too long, a socket
         try:
             found = os.fstat(descriptor)
@@ -161,8 +165,7 @@ class Directory:
         except Refusal:
             os.close(descriptor)
             raise
-        name = where[where.rfind(SEP) + 1 :]
-        return Opened._make((descriptor, name, found.st_size, found.st_mtime_ns, found.st_ino, where))
+        return Opened(descriptor, name, found.st_size, found.st_mtime_ns, found.st_ino, where)
 
     def _closed(self, where: str) -> Folder:
         """What may not be read: a folder can still have an index that may (Windows opens no folder at all)."""
@@ -182,6 +185,13 @@ class Directory:
         else:
             real = os.path.realpath(where)
         return real.startswith(self._below) or real == self.root
+
+
+@lru_cache(1024)
+def _place(below: str, names: tuple[str, ...]) -> Place:
+    where = below + SEP.join(names)
+    direct = NOFOLLOW != 0 and len(names) == 1 and SEP not in names[0] and names[0] != os.pardir
+    return Place(where, where[where.rfind(SEP) + 1 :], direct)
 
 
 def plain_on_windows(name: str) -> bool:

@@ -8,8 +8,9 @@ once. What can be computed from other columns is computed when somebody looks.
 from __future__ import annotations
 
 import sys
+import threading
 from array import array
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isnan
 from operator import add
@@ -20,6 +21,8 @@ NONE = -1
 HEADS = 1_000
 """Of so many latest rows the heads of request and response are kept."""
 BATCH = 250
+STATUS = 5
+"""Where the status is in whatever ``rows_of`` makes a row of."""
 FLAGS = ("reused", "keep_alive")
 """Columns of 0 and 1."""
 
@@ -119,50 +122,81 @@ RowsOf = Callable[[list[Any]], Iterator[Sequence[Any]]]
 
 
 class Log:
-    """At most ``rows`` rows of one kind, the latest ones."""
+    """At most ``rows`` rows of one kind, the latest ones.
+
+    Attributes
+    ----------
+    lock
+        Held by whoever looks at several things that belong together.
+    statuses
+        How many rows of each status were added, all counted.
+    """
 
     def __init__(self, rows: int, kind: type[Row], network: str = "live", rows_of: RowsOf = iter) -> None:
+        self.lock = threading.RLock()
+        self.statuses: Counter[int] = Counter()
         self._most, self._kind, self._network, self._rows_of = rows, kind, network, rows_of
         self._waiting: list[Sequence[Any]] = []
         self._columns: list[Any] = [_column(each) for each in get_type_hints(kind).values()]
         self._heads: deque[tuple[bytes, ...]] = deque(maxlen=min(rows, HEADS))
 
     def __len__(self) -> int:
-        return min(len(self._columns[0]) + len(self._waiting), self._most)
+        with self.lock:
+            self._gather()
+            return min(self._count(), self._most)
 
-    def add(self, row: Sequence[Any], request_head: bytes = b"", response_head: bytes = b"", *more: bytes) -> None:
+    def add(self, row: Sequence[Any], *heads: bytes) -> None:
         """Append what ``rows_of`` makes a row of its kind from, with its heads; the oldest one goes when there is no
         room."""
-        self._waiting.append(row)
-        self._heads.append((request_head, response_head, *more))
-        if len(self._waiting) >= BATCH:
-            self._gather()
+        with self.lock:
+            self.statuses[max(row[STATUS], 0)] += 1
+            self._waiting.append(row)
+            self._heads.append(heads)
+            if len(self._waiting) >= BATCH:
+                self._gather()
+                self._trim(BATCH + self._most // 10)  # seldom, for all others move
+
+    def _trim(self, spare: int = 0) -> None:
+        """Drop the oldest rows, if more than ``spare`` are too many."""
+        excess = self._count() - self._most
+        if excess > spare:
+            self._drop(excess)
+
+    # -- how the rows are kept --------------------------------------------------------------------------------------
+
+    def _count(self) -> int:
+        return len(self._columns[0])
 
     def _gather(self) -> None:
-        """Put what waits into the columns, and drop the oldest rows: some at once, since each time all others move."""
+        """Put what waits into the columns."""
         for column, values in zip(self._columns, zip(*self._rows_of(self._waiting), strict=True), strict=False):
             column.extend(map(sys.intern, values) if type(column) is list else values)
         self._waiting.clear()
-        if len(self._columns[0]) > self._most + max(BATCH, self._most // 10):
-            self._trim()
 
-    def _trim(self) -> None:
-        excess = max(0, len(self._columns[0]) - self._most)
+    def _drop(self, rows: int) -> None:
+        """Forget so many rows, the oldest ones."""
         for column in self._columns:
-            del column[:excess]
+            del column[:rows]
 
-    def as_dict(self, row: Sequence[Any]) -> dict[str, Any]:
-        """What `add` takes, by name, with everything that can be computed; a value that does not exist is None."""
-        values = zip(self._kind._fields, next(self._rows_of([row])), strict=True)
-        columns = _completed({name: [value] for name, value in values}, self._network)
-        return _plain(columns, [column[0] for column in columns.values()])
+    def _cut(self, first: int, last: int) -> dict[str, Sequence[Any]]:
+        """Copies of some rows of all columns."""
+        return {name: column[first:last] for name, column in zip(self._kind._fields, self._columns, strict=True)}
+
+    # -- looking at them --------------------------------------------------------------------------------------------
+
+    def latest(self) -> dict[str, Any]:
+        """The row that was added last, by name, with everything that can be computed; a value that does not exist is
+        None."""
+        with self.lock:
+            self._gather()
+            return self._row(self._count() - 1)
 
     def columns(self) -> dict[str, Sequence[Any]]:
         """Copies of all columns, the oldest row first; a whole number that does not exist is `NONE`."""
-        self._gather()
-        self._trim()
-        columns = {name: column[:] for name, column in zip(self._kind._fields, self._columns, strict=True)}
-        return _completed(columns, self._network)
+        with self.lock:
+            self._gather()
+            self._trim()
+            return _completed(self._cut(0, self._count()), self._network)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         columns = self.columns()
@@ -171,17 +205,17 @@ class Log:
 
     def details(self, index: int) -> dict[str, Any]:
         """Everything about one row, 0 the oldest; a value that does not exist is None. Raises IndexError."""
-        self._gather()
-        self._trim()
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        names = self._kind._fields
-        columns = _completed(
-            {name: column[index : index + 1] for name, column in zip(names, self._columns, strict=True)}, self._network
-        )
-        heads = self.heads(index)
-        row = _plain(columns, [column[0] for column in columns.values()])
-        return {**row, "request_head": heads[0], "response_head": heads[1]}
+        with self.lock:
+            count = len(self)
+            self._trim()
+            if not 0 <= index < count:
+                raise IndexError(index)
+            heads = self.heads(index)
+            return {**self._row(index), "request_head": heads[0], "response_head": heads[1]}
+
+    def _row(self, index: int) -> dict[str, Any]:
+        columns = _completed(self._cut(index, index + 1), self._network)
+        return _plain(columns, [column[0] for column in columns.values()])
 
     def heads(self, index: int) -> tuple[bytes, ...]:
         """What was given to `add` with a row, 0 the oldest; empty heads when that is too long ago."""
@@ -193,7 +227,7 @@ def _column(kind: type) -> Any:
     return array("q") if kind is int else array("d") if kind is float else []
 
 
-def _completed(columns: dict[str, Any], network: str) -> dict[str, Any]:
+def _completed(columns: dict[str, Sequence[Any]], network: str) -> dict[str, Any]:
     """Add the columns that follow from the others."""
     rows = len(columns["started_at"])
     if "total_ms" not in columns:

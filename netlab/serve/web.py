@@ -11,8 +11,7 @@ from __future__ import annotations
 import os
 import traceback
 import zlib
-from collections.abc import Generator, Iterator
-from math import nan
+from collections.abc import Generator
 from typing import Any
 
 from netlab.errors import RemoteProtocolError
@@ -37,15 +36,15 @@ from netlab.serve.connection import (
     Wanted,
     Work,
 )
-from netlab.serve.exchange import EAGER, Exchange, Steps, asked, asked_by_bytes, escaped, keeps, linger, turn_away
+from netlab.serve.exchange import EAGER, Exchange, Steps, escaped, keeps, linger, turn_away
 from netlab.serve.files import Folder, Opened
 from netlab.serve.log import NONE
+from netlab.serve.web_log import packed
 
-__all__ = ["Site", "rows_of", "serve"]
+__all__ = ["Site", "serve"]
 
 SMALL = 64 * 1024
 """A file up to this size leaves in one piece with its head: one system call, one segment."""
-LAST = "the last answer of this connection"
 
 
 def serve(connection: Connection, site: Site) -> Handler:
@@ -81,9 +80,9 @@ class _Conversation(Exchange):
         keep = True
         try:
             while keep:
-                self._begin()
+                fresh = self._begin()
                 try:
-                    if reader.fresh:
+                    if fresh:
                         request, wanted = None, LATER if self.number > 1 else EAGER
                     else:  # it came with the request before
                         request, wanted = self.take(b""), EAGER
@@ -150,13 +149,14 @@ class _Conversation(Exchange):
         finally:
             self._close_file()
 
-    def _begin(self) -> None:
-        """Get ready for the next request."""
+    def _begin(self) -> bool:
+        """Get ready for the next request; gives whether nothing of it has come."""
+        fresh = self.reader.fresh
         connection, bounds, now = self.connection, self.bounds, self.connection.now()
         self.number += 1
         self.request, self.received, self.head_at, self.head, self.waited = None, 0, 0, b"", 0
         self.started = now
-        if self.reader.fresh and self.number > 1:
+        if fresh and self.number > 1:
             connection.idle = True
             connection.deadline = now + bounds.idle_ns
         else:
@@ -165,6 +165,7 @@ class _Conversation(Exchange):
             if self.number == 1 and connection.waited:
                 self.waited = connection.waited
                 self.started, self.started_at = now - self.waited, self.started_at - self.waited
+        return fresh
 
     def _close_file(self) -> None:
         if self.file is not None:
@@ -299,56 +300,21 @@ class _Conversation(Exchange):
         if request is None:  # refused, or cut off: the log shows what there is of it
             request = head = reader.so_far
             self.received = reader.head_bytes or len(head)
-        record = (
-            self.started_at, connection.client, request, answer, error, answer.status, self.received, self.sent,
-            self.started, self.head_at, self.answered, connection.now(), connection.number, self.number,
-            reader.head_bytes, len(self.head), keep, self._queues() if connection.works else NO_QUEUES,
+        queued, before = NONE, 0
+        if connection.works:
+            queued, before = self.waited, connection.waited if self.number == 1 else 0
+        numbers = packed(
+            answer.status, self.started_at, self.received, self.sent, self.started, self.head_at, self.answered,
+            connection.now(), connection.number, self.number, reader.head_bytes or NONE, len(self.head), keep,
+            queued, before,
         )  # fmt: skip
-        self.site.log(record, head, self.head)
-
-    def _queues(self) -> tuple[float, int, int]:
-        """What a row says of queues: ms in all, ns in all, and ns before the head could be read."""
-        return self.waited / 1e6, self.waited, self.connection.waited if self.number == 1 else 0
-
-
-NO_QUEUES = (nan, 0, 0)
-
-
-def rows_of(records: list[Any]) -> Iterator[tuple[Any, ...]]:
-    """Give the rows of the log for what `_log` has noted, in the order of `netlab.serve.log.WebRow`."""
-    told: dict[tuple[int, int], tuple[Any, ...]] = {}
-    for record in records:
-        (
-            started_at, client, request, answer, error, status, received, sent, started, head_at, answered, ended,
-            connection, number, request_head_bytes, response_head_bytes, keep, (queue_ms, waited, before),
-        ) = record  # fmt: skip
-        pair = id(request), id(answer)
-        if pair not in told:
-            said = asked_by_bytes(request) if isinstance(request, bytes) else asked(request)
-            told[pair] = (*said, answer.rule, _framing_word(answer, request), answer.condition)
-        method, target, version, referer, user_agent, wanted, rule, framing, condition = told[pair]
-        yield (
-            started_at, client, method, target, version, status, received, sent, queue_ms,
-            (answered - started - waited) / 1e6, (ended - answered) / 1e6, error, rule, connection, number,
-            referer, user_agent, wanted, request_head_bytes or NONE, response_head_bytes,
-            framing, condition, keep, "" if keep else error or LAST,
-            (head_at - started - before) / 1e6 if head_at else nan,
-        )  # fmt: skip
-
-
-def _framing_word(answer: Answer, request: Request | bytes | None) -> str:
-    if answer.empty or (isinstance(request, Request) and request.method == b"HEAD"):
-        return "none"
-    if answer.deflated:
-        return "chunked" if isinstance(request, Request) and request.version >= (1, 1) else "close"
-    return "length"
+        self.site.log((numbers, (connection.client, request, answer, error)), head, self.head)
 
 
 def _log_refusal(connection: Connection, site: Site, started_at: int, head: bytes, content: int) -> None:
     """Note somebody who was turned away."""
-    answer = Answer(503, ())
-    record = (
-        started_at, connection.client, None, answer, "too many connections", 503, 0, len(head) + content, 0, 0, 0, 0,
-        connection.number, 1, NONE, len(head), False, NO_QUEUES,
+    numbers = packed(
+        503, started_at, 0, len(head) + content, 0, 0, 0, 0, connection.number, 1, NONE, len(head), 0, NONE, 0
     )  # fmt: skip
-    site.log(record, b"", head)
+    words = connection.client, None, Answer(503, ()), "too many connections"
+    site.log((numbers, words), b"", head)

@@ -2,11 +2,12 @@
 
 import socket
 import threading
+import time
 
 import pytest
 
-from netlab.serve.connection import DialFailed, Gone, Late, Move, Park, Receive, Send, Take
-from netlab.serve.loop import Loop
+from netlab.serve.connection import LATER, DialFailed, Gone, Late, Move, Park, Receive, Send, Take
+from netlab.serve.loop import TOGETHER, Loop
 
 pytestmark = pytest.mark.network
 
@@ -56,6 +57,26 @@ def echo():
         yield listener.getsockname()
         listener.shutdown(socket.SHUT_RDWR)
         thread.join(5)
+
+
+@pytest.fixture
+def serving():
+    """Serves with a handler; gives the address."""
+    loops = []
+
+    def serve(handler):
+        loop, listener = Loop(no_names), socket.create_server(("127.0.0.1", 0))
+        loop.listen(listener, handler)
+        thread = threading.Thread(target=loop.run, daemon=True)
+        thread.start()
+        loops.append((loop, thread))
+        return listener.getsockname()
+
+    yield serve
+    for loop, thread in loops:
+        loop.stop(0)
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 def test_together_ends_when_all_have_ended(echo):
@@ -194,3 +215,46 @@ def test_names_that_do_not_exist_and_ports_where_nobody_listens():
         return kinds
 
     assert run(handler) == ["connection_refused", "dns_error"]
+
+
+def test_many_answers_of_one_round_all_leave(serving):
+    """More than leave together, asked for while the loop was busy elsewhere; each client gets its own."""
+
+    def handler(connection):
+        while data := (yield LATER):
+            if data == b"wait":
+                time.sleep(0.3)  # so that all others are there in the next round
+            yield b"<" + data + b">"
+
+    address = serving(handler)
+    socks = [socket.create_connection(address, 10) for _ in range(3 * TOGETHER + 1)]
+    try:
+        for round_ in range(3):
+            socks[0].sendall(b"wait")
+            time.sleep(0.05)
+            for number, sock in enumerate(socks[1:]):
+                sock.sendall(b"%d.%d" % (round_, number))
+            assert socks[0].recv(100) == b"<wait>"
+            for number, sock in enumerate(socks[1:]):
+                assert sock.recv(100) == b"<%d.%d>" % (round_, number)
+    finally:
+        for sock in socks:
+            sock.close()
+
+
+def test_an_answer_that_is_ready_while_answers_leave_does_not_wait_for_another_event(serving):
+    """The second request is there already when the first answer has left; nothing else will ever happen."""
+
+    def handler(connection):
+        first = yield Receive(1)
+        yield b"first " + first
+        second = yield Receive(1)
+        yield b", then " + second
+        yield LATER
+
+    with socket.create_connection(serving(handler), 10) as sock:
+        sock.sendall(b"ab")
+        answer = b""
+        while len(answer) < len(b"first a, then b"):
+            answer += sock.recv(100)
+        assert answer == b"first a, then b"
