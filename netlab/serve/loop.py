@@ -20,24 +20,21 @@ An exception in a handler ends that connection and nothing else.
 
 from __future__ import annotations
 
-import errno
-import heapq
 import selectors
 import socket
 import ssl
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
+from netlab.serve.accepting import Accept, Entrance
 from netlab.serve.connection import (
     LATER,
     Connection,
     DialFailed,
     Gone,
-    Handler,
     Late,
     Move,
     Receive,
@@ -45,28 +42,19 @@ from netlab.serve.connection import (
     SendFile,
     Turn,
 )
+from netlab.serve.deadlines import Deadlines
 from netlab.serve.dialing import LookUps, OpenSocket, Resolve, look_up
 from netlab.serve.loop_asks import UNFINISHED, WAYS
 from netlab.serve.moving import Pipes
-from netlab.serve.peers import RESERVE, Peer, Watch, is_here, most_connections, prepared, text_of
+from netlab.serve.peers import Peer, Watch
 from netlab.serve.pool import IDLE_TIME, MOST, Pool
 
 TURN = 16
 """Steps of one connection before the others have theirs."""
 TOGETHER = 32
 """Answers that wait for each other, at most: some tenths of a millisecond."""
-ACCEPTED_AT_ONCE = 64
-FROM_ELSEWHERE = 64
-"""Connections at once from one address of another machine."""
-PAUSE = 50_000_000
-"""ns without accepting, when the process has no descriptors left."""
-NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 MORE = getattr(socket, "MSG_MORE", 0)
-HANDSHAKE_TIME = 10.0
-"""s for a TLS handshake."""
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-
-Accept = Callable[[Connection], Handler]
 
 
 class Loop:
@@ -83,9 +71,7 @@ class Loop:
     ) -> None:
         self._open_socket = open_socket
         """For what is dialled."""
-        self._most, self._per_client, self._context = most or most_connections(), per_client, context
-        self._from: Counter[str] = Counter()
-        """How many connections each address has."""
+        self._entrance = Entrance(self, most, per_client, context)
         self._look_ups = LookUps(resolve)
         self._found: deque[Peer] = deque()
         """A look-up of theirs has ended."""
@@ -94,21 +80,19 @@ class Loop:
         for end in (self._wake, self._woken):
             end.setblocking(False)
         self._selector.register(self._woken, READ, None)
-        self._listeners: list[tuple[socket.socket, Accept]] = []
-        self._accepting = False
         self._peers: dict[Peer, None] = {}
         """The open connections, the oldest first."""
         self._ready: list[Peer] = []
         """They have had their turn, and could go on at once."""
         self._answers: list[Peer] = []
         """They have an answer to send."""
-        self._heap: list[tuple[int, int, Peer | Callable[[], None]]] = []
-        """Deadlines, and what else is to be done at some time."""
-        self._entries = count()
+        self._deadlines = Deadlines()
+        self.at, self._keep_deadline = self._deadlines.at, self._deadlines.keep
         self._count = 0
         self.pool: Pool[Watch] = Pool(*pool)
         """Connections to origins that nobody uses just now."""
-        self._sweep_at: int | None = None
+        self.sweep_at: int | None = None
+        """When the pool is looked through."""
         self._pipes = Pipes()
         self._settling: deque[threading.Event] = deque()
         self._grace: float | None = None
@@ -122,10 +106,13 @@ class Loop:
     def open_connections(self) -> int:
         return len(self._peers)
 
+    @property
+    def stopping(self) -> bool:
+        return self._grace is not None
+
     def listen(self, listener: socket.socket, accept: Accept) -> None:
         """Serve what comes in at a listening socket; ``accept`` makes the handler of each connection."""
-        listener.setblocking(False)
-        self._listeners.append((listener, accept))
+        self._entrance.add(listener, accept)
 
     # -- from outside -----------------------------------------------------------------------------------------------
 
@@ -155,7 +142,7 @@ class Loop:
 
     def run(self) -> None:
         try:
-            self._accept_again()
+            self._entrance.open()
             while self._stop_at is None or (self._peers and self.now() < self._stop_at):
                 ready, self._ready = self._ready, []
                 for key, events in self._selector.select(self._patience(bool(ready or self._answers))):
@@ -171,10 +158,14 @@ class Loop:
                     elif watch is None:
                         self._drain_wake()
                     else:
-                        self._accept(key.fileobj, watch)  # type: ignore[arg-type]
+                        self._entrance.accept(key.fileobj, watch)  # type: ignore[arg-type]
                 for peer in ready:
                     self._step(peer)
-                self._expire()
+                for what in self._deadlines.due(self.now()):
+                    if isinstance(what, Peer):
+                        self._throw(what, Late())
+                    else:
+                        what()
                 while self._found:
                     self._step(self._found.popleft())
                 self._send_answers()
@@ -188,9 +179,7 @@ class Loop:
     def _patience(self, ready: bool) -> float | None:
         if ready:
             return 0.0
-        times = [self._heap[0][0]] if self._heap else []
-        if self._stop_at is not None:
-            times.append(self._stop_at)
+        times = [at for at in (self._deadlines.next_at, self._stop_at) if at is not None]
         return max(0, min(times) - self.now()) / 1e9 if times else None
 
     def _send_answers(self) -> None:
@@ -221,87 +210,48 @@ class Loop:
             pass
 
     def _begin_to_stop(self) -> None:
-        self._stop_accepting()
+        self._entrance.shut()
         self._stop_at = self.now() + int((self._grace or 0.0) * 1e9)
         for peer in list(self._peers):
             peer.connection.stopping = True
             if peer.connection.idle:
                 self._close(peer)
 
-    # -- accepting --------------------------------------------------------------------------------------------------
+    # -- who comes --------------------------------------------------------------------------------------------------
 
-    def _accept_again(self) -> None:
-        if not self._accepting and self._grace is None:
-            self._accepting = True
-            for listener, accept in self._listeners:
-                self._selector.register(listener, READ, accept)
+    def tell_of(self, listener: socket.socket, accept: Accept) -> None:
+        """Watch a listening socket."""
+        self._selector.register(listener, READ, accept)
 
-    def _stop_accepting(self) -> None:
-        if self._accepting:
-            self._accepting = False
-            for listener, _ in self._listeners:
-                self._selector.unregister(listener)
+    def tell_no_more_of(self, listener: socket.socket) -> None:
+        self._selector.unregister(listener)
 
-    def _accept(self, listener: socket.socket, accept: Accept) -> None:
-        for _ in range(ACCEPTED_AT_ONCE):
-            try:
-                sock, address = listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in NO_DESCRIPTORS:  # a busy loop would be the alternative
-                    self._stop_accepting()
-                    self._at(self.now() + PAUSE, self._accept_again)
-                    return
-                continue  # that one gave up while it waited
-            self._open(sock, address, accept)
-
-    def _open(self, sock: socket.socket, address: Any, accept: Accept) -> None:
-        try:
-            prepared(sock)
-            server = text_of(sock.getsockname())
-            if self._context:
-                sock = self._context.wrap_socket(
-                    sock, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=True
-                )
-        except OSError:
-            sock.close()
-            return
-        client = address[0] if isinstance(address, tuple) else ""
-        full = self._is_full(client)
-        if full and len(self._peers) >= self._most + RESERVE // 2:
-            sock.close()  # there is no room to explain it
-            return
+    def new_connection(self, client: str, server: str) -> Connection:
         self._count += 1
-        connection = Connection(self, self._count, text_of(address), server)
-        connection.full = full
-        peer = Peer(Watch(sock), client, connection, accept(connection))
-        self._peers[peer] = None
-        self._from[client] += 1
-        if peer.secure:
-            connection.within(HANDSHAKE_TIME)
+        return Connection(self, self._count, client, server)
+
+    def enter(self, peer: Peer) -> None:
+        """Begin with a new connection."""
+        self._add(peer)
         self._step(peer)
 
-    def _is_full(self, client: str) -> bool:
-        """Whether a new connection is one too many, even after the oldest idle one has been closed for it."""
-        allowed = self._per_client or (FROM_ELSEWHERE if client and not is_here(client) else 0)
-        if allowed and self._from[client] >= allowed:
-            return True
-        if len(self._peers) >= self._most:
-            idle = next((peer for peer in self._peers if peer.connection.idle), None)
-            if idle is None:
-                return True
+    def _add(self, peer: Peer) -> None:
+        self._peers[peer] = None
+        self._entrance.count(peer.address, 1)
+
+    def close_an_idle_one(self) -> bool:
+        """Close the oldest idle connection; gives whether there was one."""
+        idle = next((peer for peer in self._peers if peer.connection.idle), None)
+        if idle is not None:
             self._close(idle)
-        return False
+        return idle is not None
 
     def start(self, begin: Accept, on_end: Callable[[], None] | None = None) -> None:
         """Run a handler that nobody has connected to: a client, which dials. Before `run`, or in its thread."""
-        self._count += 1
-        connection = Connection(self, self._count, "", "")
+        connection = self.new_connection("", "")
         peer = Peer(None, "", connection, begin(connection))
         peer.on_end = on_end
-        self._peers[peer] = None
-        self._from[""] += 1
+        self._add(peer)
         self._ready.append(peer)
 
     # -- one connection ---------------------------------------------------------------------------------------------
@@ -439,52 +389,6 @@ class Loop:
         watch.reader = watch.writer = None
         watch.socket.close()
 
-    def _plan_sweep(self) -> None:
-        """See to it that the pool is looked through in time."""
-        at = self.pool.next_at
-        if at is not None and (self._sweep_at is None or at < self._sweep_at):
-            self._sweep_at = at
-            self._at(at, lambda: self._sweep(at))
-
-    def _sweep(self, at: int) -> None:
-        """Close what has been in the pool for too long."""
-        if at != self._sweep_at:
-            return  # it was put forward
-        self._sweep_at = None
-        for stream in self.pool.expired(self.now()):
-            self._drop(stream)
-        self._plan_sweep()
-
-    # -- time -------------------------------------------------------------------------------------------------------
-
-    def _at(self, at: int, do: Callable[[], None]) -> None:
-        heapq.heappush(self._heap, (at, next(self._entries), do))
-
-    def _keep_deadline(self, main: Peer) -> None:
-        deadline = main.connection.deadline
-        if deadline is not None and (main.heap_at is None or deadline < main.heap_at):
-            main.heap_at = deadline
-            heapq.heappush(self._heap, (deadline, next(self._entries), main))
-
-    def _expire(self) -> None:
-        now = self.now()
-        while self._heap and self._heap[0][0] <= now:
-            at, _, what = heapq.heappop(self._heap)
-            if not isinstance(what, Peer):
-                what()
-                continue
-            if what.closed or at != what.heap_at:
-                continue
-            what.heap_at = None
-            deadline = what.connection.deadline
-            if deadline is None:
-                continue
-            if deadline <= now:
-                what.connection.deadline = None
-                self._throw(what, Late())
-            else:
-                self._keep_deadline(what)
-
     # -- ends -------------------------------------------------------------------------------------------------------
 
     def _gone(self, peer: Peer) -> Gone:
@@ -554,9 +458,7 @@ class Loop:
             return
         peer.closed = True
         del self._peers[peer]
-        self._from[peer.address] -= 1
-        if not self._from[peer.address]:
-            del self._from[peer.address]
+        self._entrance.count(peer.address, -1)
         self._give_up(peer)
         peer.handler.close()
         for watch in (*peer.opened, *([peer.watch] if peer.watch else [])):
@@ -565,13 +467,11 @@ class Loop:
             peer.on_end()
 
     def _close_all(self) -> None:
-        self._stop_accepting()
         for peer in list(self._peers):
             self._close(peer)
         for stream in self.pool.clear():
             self._drop(stream)
-        for listener, _ in self._listeners:
-            listener.close()
+        self._entrance.close()
         self._pipes.close()
         self._selector.close()
         self._wake.close()

@@ -129,7 +129,7 @@ def _dial(loop: Loop, peer: Peer, wanted: Dial) -> Any:
         for attempt in dialing.racing:
             loop._watch(attempts.setdefault(attempt, Watch(attempt)), WRITE, peer)
         if dialing.next_at is not None:
-            loop._at(dialing.next_at, lambda: loop._step(peer))
+            loop.at(dialing.next_at, lambda: loop._step(peer))
         raise BlockingIOError
     stream = attempts.get(won[0]) or Watch(won[0])
     peer.dialing, peer.attempts = None, {}
@@ -150,10 +150,28 @@ def _park(loop: Loop, peer: Peer, wanted: Park) -> bool:
         loop._drop(stream)
         return True
     loop.pool.put(wanted.key, stream, loop.now())
-    loop._plan_sweep()
+    _plan_sweep(loop)
     if not stream.events & READ:
         loop._watch_for(stream, READ)
     return True
+
+
+def _plan_sweep(loop: Loop) -> None:
+    """See to it that the pool is looked through in time."""
+    at = loop.pool.next_at
+    if at is not None and (loop.sweep_at is None or at < loop.sweep_at):
+        loop.sweep_at = at
+        loop.at(at, lambda: _sweep(loop, at))
+
+
+def _sweep(loop: Loop, at: int) -> None:
+    """Close what has been in the pool for too long."""
+    if at != loop.sweep_at:
+        return  # it was put forward
+    loop.sweep_at = None
+    for stream in loop.pool.expired(loop.now()):
+        loop._drop(stream)
+    _plan_sweep(loop)
 
 
 def _take(loop: Loop, peer: Peer, wanted: Take) -> Watch | None:
