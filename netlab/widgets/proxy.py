@@ -15,7 +15,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
-from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +33,7 @@ from netlab.widgets.exchange import ExchangeChooser, bytes_of_both_sides, segmen
 from netlab.widgets.fetchbox import FetchBox
 from netlab.widgets.networks import Networks
 from netlab.widgets.runs import Row
-from netlab.widgets.serving import LOOPBACK, ServerPanel
+from netlab.widgets.serving import LOOPBACK, ServerPanel, hosts_of
 from netlab.widgets.words import say
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class ProxyPanel(ServerPanel):
     result
         The log (EXCHANGES) of the proxy since the last Start.
     server
-        The `netlab.ProxyServer`; None before the first Start.
+        The `netlab.ProxyServer`; None before the first Start, and after one that failed.
     network
         The virtual network it is on, for ``netlab.fetch(url, proxy=panel.server.url, network=panel.network)``; None on
         a real one.
@@ -100,6 +99,8 @@ class ProxyPanel(ServerPanel):
     <netlab panel: proxy on dns>
     """
 
+    kind = "proxy"
+    usual_port = 8000
     columns = (
         "started_at", "method", "target", "status", "cache", "upstream", "rule", "error", "response_bytes",
         "tunnel_up_bytes", "tunnel_down_bytes", "total_ms", "connect_ms", "reused", "client", "upstream_ip",
@@ -121,20 +122,15 @@ class ProxyPanel(ServerPanel):
         seed: int | None = None,
         **arguments: Any,
     ) -> None:
-        self.networks = Networks(network, seed)
         self.origin = ""
         self.ways: DataFrame | None = None
         self._given = origin.url if isinstance(origin, WebServer) else origin
         self._arguments, self._outcomes = arguments, Counter[str]()
-        hosts = self.networks.hosts("") if self.networks.virtual("") else []
-        self._origin_host = origin_host or (hosts[-1] if hosts else LOOPBACK)
-        others = [name for name in hosts if name != self._origin_host] or hosts
-        chosen = host if host is not None else others[0] if others else LOOPBACK
-        places = [*((name, name) for name in hosts), (say("this machine"), LOOPBACK)]
-        self.at_host = controls.dropdown("at host", places, chosen if chosen in hosts else LOOPBACK)
-        if port is None:
-            port = 8000 if chosen in hosts else 0
-        self.port = controls.number("port", port, 0, 65_535)
+        networks = Networks(network, seed)
+        hosts = hosts_of(networks)
+        self._origin_host = origin_host or [LOOPBACK, *hosts][-1]
+        if host is None:
+            host = next((name for name in hosts if name != self._origin_host), [*hosts, LOOPBACK][0])
         self.connect_timeout = controls.seconds("connect timeout", float(connect_timeout))
         size = cache if cache and cache is not True else SIZES[-1]
         self.cache = controls.choice("cache", [(say("off"), False), (say("on"), True)], bool(cache))
@@ -151,8 +147,8 @@ class ProxyPanel(ServerPanel):
             "origin says", [(f"Cache-Control: {each}", each) for each in SAYINGS], SAYINGS[0]
         )
         self.saying.disabled = self._given is not None
-        moved = [
-            self.at_host, self.port, self.connect_timeout, self.relay, self.cache, self.cache_size, self.tunnels,
+        after = [
+            self.connect_timeout, self.relay, self.cache, self.cache_size, self.tunnels,
             self.saying, self.allow_clients, self.allow_targets,
         ]  # fmt: skip
         self.box = FetchBox("/long.txt" if self._given is None else "/", self.fetch)
@@ -161,33 +157,13 @@ class ProxyPanel(ServerPanel):
         area = widgets.VBox([self.segments])
         area.add_class("nl-area")
         self.segments_button = controls.toggle("show segments", area)
-        super().__init__(f"proxy on {self.at_host.value}", top=[controls.grid(moved)], middle=[self.box])
+        super().__init__(networks, host, port, after=after, middle=[self.box])
         # The log first, then the exchange that is chosen from it.
         self.children = (
             *(part for part in self.children if part is not self.picture),
             controls.grid([self.chooser.control]), self.picture, self.heads, controls.row([self.segments_button]), area,
         )  # fmt: skip
-        for control in moved:
-            control.observe(self._control_moved, "value")
-        self.at_host.observe(self._host_chosen, "value")
         self.segments_button.observe(lambda _: self._show_segments(), "value")
-        self._show_title()
-
-    # The controls -------------------------------------------------------------------------------------------
-
-    def _show_title(self) -> None:
-        virtual = self.at_host.value != LOOPBACK
-        name = say("seeded", network=self.networks.name(""), seed=self.networks.seed) if virtual else "live"
-        self.title.value = f'<div class="nl-title">{escape(say("proxy"))} <small>{escape(name)}</small></div>'
-
-    def _host_chosen(self, change: Any) -> None:
-        if (change["old"] == LOOPBACK) != (change["new"] == LOOPBACK):
-            self.port.value = 0 if change["new"] == LOOPBACK else 8000
-        self._show_title()
-
-    def _control_moved(self, change: Any) -> None:
-        if not self.running:
-            self.say(controls.spoken(change["owner"]))
 
     # Start and Stop -----------------------------------------------------------------------------------------
 
@@ -234,19 +210,15 @@ class ProxyPanel(ServerPanel):
     def listening(self, url: str) -> str:
         return say("proxy listens", url=url, origin=self.origin)
 
-    def once(self) -> None:
-        self._fetch(self.box.url.value, self.box.way.value)
+    def once(self, server: ProxyServer) -> None:
+        self._fetch(server, self.box.url.value, self.box.way.value)
 
     def on_row(self, row: dict[str, Any]) -> None:
         self._outcomes[row["cache"]] += 1
         super().on_row(row)
 
     def counters(self) -> str:
-        server, outcomes = self.server, self._outcomes
-        said = say(
-            "counts", count=server.statuses.total(), rate=self.rate(), open=server.connections,
-            statuses=self.statuses(),
-        )  # fmt: skip
+        said, outcomes = super().counters(), self._outcomes
         asked = sum(count for outcome, count in outcomes.items() if outcome)
         if asked:
             hits = outcomes["hit"] + outcomes["stale"]
@@ -255,21 +227,15 @@ class ProxyPanel(ServerPanel):
             )
         return said
 
-    def close(self) -> None:
-        super().close()
-        self.networks.close()
-
     # Fetching -----------------------------------------------------------------------------------------------
 
     def fetch(self) -> None:
         """Fetch what the box says, on the ways it says; the proxy is started if it does not run."""
         url, ways = self.box.url.value, self.box.way.value
-        if self.running:
-            self.say(say("fetching"))
-        self.act(lambda: self._fetch(url, ways))
+        self.act(lambda server: self._fetch(server, url, ways))
 
-    def _fetch(self, url: str, ways: tuple[str, ...]) -> None:
-        server = self.server
+    def _fetch(self, server: ProxyServer, url: str, ways: tuple[str, ...]) -> None:
+        self.tell(server, say("fetching"))
         patience = self.connect_timeout.value + PATIENCE
         try:
             made = three_ways(

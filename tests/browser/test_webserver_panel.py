@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import statistics
 import urllib.error
 import urllib.request
@@ -19,6 +20,7 @@ import pytest
 
 from netlab.widgets.rawbytes import to_bytes
 from netlab.widgets.samples import SAMPLES
+from netlab.widgets.tables import MOST
 from netlab.widgets.words import WORDS
 from tests.browser.conftest import ROOT, Browsing
 from tests.browser.test_ping_panel import STOP_WITHIN, _colours, assert_quiet, focus, opened, says, status
@@ -105,6 +107,73 @@ def test_by_mouse(browsing: Browsing) -> None:
     assert_quiet(browsing)
 
 
+def test_the_log_grows_while_requests_come(browsing: Browsing) -> None:
+    panel = served(browsing)
+    url = start(panel)
+    shown = panel.locator("table.nl-data", has=browsing.page.locator("caption", has_text="Log")).locator("tbody tr")
+    seen = set()
+    for number in range(1, 401):  # until it has been seen three times on its way
+        assert answered(f"{url}{'notes.txt' if number % 3 else 'nothing'}")
+        if number % 4 == 0:
+            seen.add(shown.count())
+        if len(seen - {0}) == 3:
+            break
+    assert len(seen - {0}) == 3 and max(seen) <= number, seen
+    panel.locator(".nl-moment", has_text=re.compile(rf"Requests: {number}, .*200: \d+, 404: \d+")).wait_for()
+    assert "The server listens" in status(panel).inner_text(), "requests of others are not read aloud"
+    panel.locator("button.netlab-stop").click()
+    says(panel, rf"Stopped: the port is free again\. {number} requests \(")
+    assert shown.count() == min(number, MOST)
+    assert_quiet(browsing)
+
+
+def test_what_cannot_be_is_told(browsing: Browsing) -> None:
+    panel = served(browsing)
+    start(panel)
+    panel.locator("button.netlab-send").click()
+    says(panel, "Answer: 200 OK")
+    panel.locator("button.netlab-stop").click()
+    panel.locator("button.netlab-run:enabled").wait_for()
+    panel.locator("figure img:visible").wait_for()
+
+    def set_port(number: int) -> None:
+        panel.get_by_label("port (0 = any)").fill(str(number))
+        panel.get_by_label("port (0 = any)").press("Enter")
+        says(panel, rf"port \(0 = any\): {number}")
+
+    # A port that somebody has.
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        for button in ("netlab-run", "netlab-send"):
+            set_port(taken)
+            panel.locator(f"button.{button}").click()
+            says(panel, rf"Not done: 127\.0\.0\.1:{taken} is in use by .* \(process {os.getpid()}\): stop that program")
+            panel.locator("button.netlab-run:enabled").wait_for()
+            set_port(0)
+    panel.get_by_text("Nothing measured yet.").wait_for()  # the older log is not that of this Start
+    assert panel.locator(".nl-moment", has_text="Requests:").count() == 0
+
+    # A folder that is none.
+    folder = panel.get_by_label("folder")
+    for nowhere in ("/nowhere/at/all", ""):
+        folder.fill(nowhere)
+        folder.press("Enter")
+        says(panel, f"folder: {nowhere}")
+        panel.locator("button.netlab-run").click()
+        says(panel, f"Not done: directory='{nowhere}': must be a folder that exists")
+        panel.locator("button.netlab-run:enabled").wait_for()
+
+    # Text that means no bytes: nothing is sent, nothing is started.
+    text = panel.locator("textarea")
+    text.fill("GET \\q HTTP/1.1")
+    text.blur()
+    panel.locator(".nl-beside .nl-alarm", has_text="a backslash begins").wait_for()
+    panel.locator("button.netlab-send").click()
+    says(panel, "Not done: .*a backslash begins")
+    assert panel.locator("button.netlab-stop").is_disabled()
+    assert_quiet(browsing)
+
+
 def test_everything_by_keyboard(browsing: Browsing) -> None:
     panel = served(browsing)
     page = browsing.page
@@ -134,14 +203,25 @@ def test_everything_by_keyboard(browsing: Browsing) -> None:
     panel.locator("button.netlab-run").focus()
     page.keyboard.press("Enter")
     says(panel, "The server listens at")
+    page.keyboard.press("Tab")
+    assert panel.locator("button.netlab-stop").evaluate("node => node === document.activeElement"), "Stop comes next"
     panel.get_by_label("ready-made").focus()
     page.keyboard.press("ArrowDown")
     panel.locator("button.netlab-send").focus()
     page.keyboard.press("Space")
     says(panel, "Answer: 200 OK")
+    panel.locator("textarea").focus()  # what is typed is sent as it is, Tab leads to Send
+    page.keyboard.press("Control+a")
+    page.keyboard.type("GET /picture.png HTTP/1.1\\r\\nHost : www\\r\\n\\r\\n")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    says(panel, r"Answer: 400 Bad Request, \d+ bytes\. Refused: whitespace before the colon")
     panel.locator("button.netlab-stop").focus()
     page.keyboard.press("Enter")
     says(panel, "Stopped")
+    panel.locator("button.netlab-run:enabled").wait_for()
+    page.keyboard.press("Shift+Tab")
+    assert panel.locator("button.netlab-run").evaluate("node => node === document.activeElement"), "and Start before it"
     assert_quiet(browsing)
 
 

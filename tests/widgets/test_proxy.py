@@ -201,6 +201,17 @@ def test_fetch_starts_the_proxy(watched: None) -> None:
     panel.close()
 
 
+def test_what_came_has_the_last_word_however_quickly_it_came(watched: None) -> None:
+    panel = ProxyPanel(network="campus", host="dns", origin_host="www")
+    told: list[str] = []
+    panel.status.observe(lambda _: told.append(said(panel)), "value")
+    fetch(panel, "/")
+    panel.stop()
+    assert panel.wait(ENOUGH)
+    words = [sentence.split()[0] for sentence in told]
+    assert words[words.index("Starting.") :] == ["Starting.", "The", "Fetching.", "direct:", *["Stopped:"] * 2], told
+
+
 def test_tunnels_to_443_only(watched: None) -> None:
     panel = ProxyPanel(network="campus", host="dns")
     panel.tunnels.label = "443 only"

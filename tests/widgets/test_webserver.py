@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import threading
@@ -16,6 +17,7 @@ import pytest
 import netlab
 from netlab import frames
 from netlab.serve.bounds import Bounds
+from netlab.servers import WebServer
 from netlab.widgets import WebServerPanel, runs
 from netlab.widgets.samples import SAMPLES
 from netlab.widgets.webserver import DEADLINES
@@ -134,8 +136,24 @@ def test_a_port_that_is_taken_is_told_with_its_owner(watched: None) -> None:
         panel = WebServerPanel(port=other.getsockname()[1])
         panel.run()
         assert panel.wait(ENOUGH) and not panel.opened(0.0)
-    assert said(panel).startswith("Not done: 127.0.0.1:") and "in use" in said(panel)
-    assert not panel.run_button.disabled
+        assert said(panel).startswith(f"Not done: 127.0.0.1:{panel.port.value} is in use")
+        owner = f"(process {os.getpid()})"
+        assert owner in said(panel) or not Path("/proc/net/tcp").exists()
+        panel.send()  # that cannot start it either
+        until(lambda: panel.wait(ENOUGH) and "in use" in said(panel))
+    assert not panel.run_button.disabled and panel.answer == b""
+
+
+def test_an_older_log_does_not_pass_for_that_of_a_start_that_failed(watched: None, tmp_path: Path) -> None:
+    panel = WebServerPanel()
+    send(panel, "sample get")
+    panel.stop()
+    assert panel.wait(ENOUGH) and len(panel.result) == 1 and "Requests: 1" in panel.counts.value
+    panel.folder.value = str(tmp_path / "nowhere")
+    panel.run()
+    assert panel.wait(ENOUGH) and "must be a folder that exists" in said(panel)
+    assert panel.server is None and len(panel.result) == 0
+    assert panel.counts.value == panel.listing.value == "" and "Nothing measured yet" in panel.picture.html
 
 
 @pytest.mark.parametrize("folder", ["/nowhere/at/all", ""])
@@ -155,6 +173,46 @@ def test_send_starts_the_server_and_shows_both_sides(watched: None) -> None:
     until(lambda: "RFC 9112 3.2" in panel.listing.value)
     panel.stop()
     assert panel.wait(ENOUGH) and panel.result["status"].tolist() == [200, 400]
+
+
+class HeldUp(threading.Event):
+    """The thread that says that something has happened is held up right afterwards, while others go on."""
+
+    def set(self) -> None:
+        super().set()
+        time.sleep(0.3)
+
+
+def test_the_answer_has_the_last_word_however_quickly_it_comes(watched: None) -> None:
+    panel = WebServerPanel()
+    panel._opened = HeldUp()
+    told: list[str] = []
+    panel.status.observe(lambda _: told.append(said(panel)), "value")
+    send(panel, "sample get")
+    until(lambda: any(sentence.startswith("Answer: 200 OK") for sentence in told))
+    panel.stop()
+    assert panel.wait(ENOUGH)
+    words = [sentence.split()[0] for sentence in told]
+    assert words[words.index("Starting.") :] == ["Starting.", "The", "Sent", "Answer:", "Stopped:", "Stopped:"], told
+
+
+def test_a_stop_while_it_opens_has_the_last_word(watched: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    opening, stopped = threading.Event(), threading.Event()
+
+    class Slow(WebServer):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            opening.set()
+            stopped.wait(ENOUGH)
+            super().__init__(*given, **named)
+
+    monkeypatch.setattr("netlab.widgets.webserver.WebServer", Slow)
+    panel = WebServerPanel()
+    panel.send()
+    assert opening.wait(ENOUGH)
+    panel.stop()
+    stopped.set()
+    assert panel.wait(ENOUGH) and not panel.opened(0.0) and panel.answer == b""
+    assert said(panel).startswith("Stopped: the port is free again. No requests") and panel.link.value == ""
 
 
 def test_an_unfinished_head_is_answered_when_its_time_is_over(watched: None) -> None:
