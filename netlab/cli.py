@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_traceroute(tools)
     web = tools.add_parser("web", formatter_class=_Help, help="serve the files of a folder over HTTP")
     web.add_argument("directory", nargs="?", default=".", help="the folder (default: the current one)")
-    web.add_argument("-p", "--port", type=int, default=8080, metavar="N", help="port (default 8080; 0: any free one)")
+    web.add_argument("-p", "--port", type=_port, default=8080, metavar="N", help="port (default 8080; 0: any free one)")
     web.add_argument("--host", default="127.0.0.1", metavar="ADDR", help="address to listen at (default 127.0.0.1)")
     web.add_argument("--public", action="store_true", help="let other machines in, with --host ADDR or --host ''")
     web.add_argument("--cors", action="store_true", help="let pages of other origins read the answers")
@@ -108,6 +108,14 @@ def _number(text: str) -> int:
         return int(text, 0)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number (also as 0xb8)") from None
+
+
+def _port(text: str) -> int:
+    """Where a server listens; whether it is in range is checked with the other arguments."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a whole number from 0 to 65535") from None
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
@@ -279,7 +287,7 @@ def _traceroute(options: argparse.Namespace) -> int:
 
 def _add_proxy(tools: Any) -> None:
     proxy = tools.add_parser("proxy", formatter_class=_Help, help="forward http requests, and open tunnels for https")
-    proxy.add_argument("-p", "--port", type=int, default=8000, metavar="N", help="port (default 8000; 0: any free one)")
+    proxy.add_argument("-p", "--port", type=_port, default=8000, metavar="N", help="port (default 8000; 0: a free one)")
     proxy.add_argument("--host", default="127.0.0.1", metavar="ADDR", help="address to listen at (default 127.0.0.1)")
     proxy.add_argument(
         "-t", "--timeout", type=float, default=5.0, metavar="S", help="seconds to connect to a server (default 5)"

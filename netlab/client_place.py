@@ -59,7 +59,7 @@ class RealClient(ClientPlace):
 
     def __init__(self, loop: Loop | None = None, network: str = "live") -> None:
         self._loop, self.network = loop or Loop(), network
-        self._faults: list[Exception] = []
+        self._faults: list[BaseException] = []
         self._loop.on_fault = lambda connection, fault: self._faults.append(fault)
 
     def now(self) -> int:
@@ -89,7 +89,7 @@ class WorldClient(ClientPlace):
         self._waiting: list[tuple[Begin, Callable[[], None]]] = []
         self._loop: Any = None
         self._stop: deque[None] = deque()
-        self._faults: list[Exception] = []
+        self._faults: list[BaseException] = []
 
     def now(self) -> int:
         return self._world.now()

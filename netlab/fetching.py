@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from html.parser import HTMLParser
 from typing import Any
@@ -16,6 +17,8 @@ from netlab.serve.client import Fetching, Place, Wish
 
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 10
+CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+"""`urlsplit` drops some of these (line breaks, tabs) without a word, and then another URL is asked than was written."""
 MOST_OBJECTS = 1_000
 """Of a page."""
 FRAMING = (b"content-length", b"transfer-encoding", b"connection", b"host")
@@ -63,6 +66,9 @@ def parts_of(name: str, url: str) -> tuple[str, int, str]:
     example = "such as http://127.0.0.1:8080/"
     if not isinstance(url, str):
         raise UsageError(name, url, f"must be a URL, {example}")
+    if CONTROLS.search(url):
+        text = "has a line break, a tab or another control character: leave it out, or give it percent-encoded"
+        raise UsageError(name, url, text)
     try:
         parts = urlsplit(url)
         port = parts.port or 80

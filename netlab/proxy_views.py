@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
@@ -14,19 +13,14 @@ from netlab.errors import HTTPError, UsageError
 from netlab.http.events import Data, EndOfMessage, Field, Request, Response
 from netlab.http.forwarding import HOP_BY_HOP
 from netlab.http.reader import Reader, request_head
+from netlab.http.secret_fields import HIDDEN, is_secret, without_secrets
 from netlab.http.writer import field_line
 
 INSPECTION: dict[str, str] = {"message": "str", "line": "int64", "received": "bytes", "sent": "bytes", "change": "str"}
 COMPARISON: dict[str, str] = {"part": "str", "logged": "str", "replayed": "str", "same": "bool"}
 
-SECRET = re.compile(rb"(?im)^((?:proxy-)?authorization|(?:set-)?cookie)([ \t]*:[ \t]*)(?:[^\r\n]|\r?\n[ \t])+")
 CHANGES = {"equal": "kept", "delete": "removed", "insert": "added", "replace": "changed"}
 NOT_REPLAYED = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
-
-
-def without_secrets(head: bytes) -> bytes:
-    """Hide the values of the fields that prove who somebody is."""
-    return SECRET.sub(rb"\1\2(left out)", head)
 
 
 # -- both sides of an exchange --------------------------------------------------------------------------------------
@@ -147,4 +141,4 @@ def _status(response: Response | None) -> str:
 
 def _values(response: Response | None, name: bytes) -> str:
     values = ", ".join(value.decode("latin-1") for value in response.all(name)) if response else ""
-    return "(left out)" if name == b"set-cookie" and values else values
+    return HIDDEN if is_secret(name) and values else values

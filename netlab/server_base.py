@@ -1,20 +1,22 @@
 """What the web server and the proxy have in common: a place where they are, and a log as a table.
 
-Nothing here knows HTTP. Port 0 takes a free one; a taken one gives `AddressInUse` with the owner, where the system
+Port 0 takes a free one; a taken one gives `AddressInUse` with the owner, where the system
 tells who that is. A server made again at the same address and port in this process (a notebook's cell that is run a
-second time) first stops the one before.
+second time) first stops the one before, if that is of the same kind.
 """
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from netlab.errors import UsageError
-from netlab.probing import whole
+from netlab.errors import AddressInUse, UsageError
+from netlab.http.secret_fields import without_secrets
+from netlab.probing import seconds, whole
 from netlab.serve.exchange import AddRow
-from netlab.serve.log import Log
+from netlab.serve.log import Heads, Log
 from netlab.server_place import Accept, Place
 
 if TYPE_CHECKING:
@@ -40,10 +42,13 @@ def noting(log: Log, on_row: OnRow | None) -> AddRow:
         raise UsageError("on_row", on_row, "must be a function that takes a row of the log, as a dict")
 
     def add(row: Sequence[Any], *heads: bytes) -> None:
-        with log.lock:
-            log.add(row, *heads)
-            latest = log.latest()
-        on_row(latest)
+        log.add(row, *heads)
+        latest = log.latest()
+        try:
+            on_row(latest)
+        except (Exception, SystemExit) as fault:  # the client has done nothing: its connection goes on
+            told = f"on_row raised {type(fault).__name__}: {fault}; the server goes on, and so do the rows"
+            warnings.warn(told, RuntimeWarning, stacklevel=2)
 
     return add
 
@@ -64,7 +69,10 @@ class Server:
         self.statuses = log.statuses
         """How many answers of each status there were, all counted."""
         before = _running.get(place.key) if place.port else None
-        if before is not None:
+        if before is not None and before._place.running:
+            if before.kind != self.kind:
+                hint = "call its stop(), or take another port; port=0 gives a free one"
+                raise AddressInUse(f"{place.host}:{place.port}", f"a {before.kind} of this program", hint)
             before.stop(grace=0)
         place.open(accept, self.kind)
         _running[place.key] = self
@@ -101,9 +109,7 @@ class Server:
         from netlab import frames
 
         self._settle()
-        with self._log.lock:
-            columns = self._log.columns()
-        return frames.from_columns(columns, frames.EXCHANGES)
+        return frames.from_columns(self._log.columns(), frames.EXCHANGES)
 
     def details(self, index: int) -> dict[str, Any]:
         """Everything about row ``index`` of `log`, what the table has no column for included.
@@ -115,20 +121,29 @@ class Server:
             request_body_bytes, response_head_bytes, response_body_bytes, framing (length, chunked, close, none),
             conditional_result, range, keep_alive, close_reason, head_ms, handler_ms, first_byte_ms (to the first byte
             of the answer), respond_ms, throughput_bytes_s (of the answer, from its first byte on); ``request_head`` and
-            ``response_head`` are bytes, kept for the latest 1,000 requests; of a request that was refused or cut off,
-            what there was of its head. A value that does not exist is None.
+            ``response_head`` are bytes, kept for the latest 1,000 requests and without passwords and cookies; of a
+            request that was refused or cut off, what there was of its head. A value that does not exist is None.
 
         Raises
         ------
         UsageError
             When there is no such row.
         """
+        row, (request_head, response_head, *_) = self._row(index)
+        return {
+            **row,
+            "request_head": without_secrets(request_head),
+            "response_head": without_secrets(response_head),
+        }
+
+    def _row(self, index: int) -> tuple[dict[str, Any], Heads]:
+        """Give a row of the log, and its heads as they were sent."""
         self._settle()
-        with self._log.lock:
-            count = len(self._log)
-            if isinstance(index, bool) or not hasattr(index, "__index__") or not -count <= int(index) < count:
-                raise UsageError("index", index, f"must be a row's number; the log has {count} rows")
-            return self._log.details(int(index) % count)
+        good = hasattr(index, "__index__") and not isinstance(index, bool)
+        try:
+            return self._log.row(int(index) if good else len(self._log))
+        except IndexError as error:
+            raise UsageError("index", index, f"must be a row's number; the log has {error.args[0]} rows") from None
 
     def to_clf(self) -> str:
         """Give the log in the combined log format of Apache and nginx, with the milliseconds behind each line."""
@@ -150,21 +165,19 @@ class Server:
         from netlab.formats.har import har
 
         self._settle()
-        with self._log.lock:
-            rows = [self._log.details(index) for index in range(len(self._log))]
+        rows = [{**row, "request_head": heads[0], "response_head": heads[1]} for row, heads in self._log.rows()]
         return har(rows, self.url)
 
     def _plain_rows(self) -> list[dict[str, Any]]:
         self._settle()
-        with self._log.lock:
-            return list(self._log)
+        return [row for row, _ in self._log.rows()]
 
     def _settle(self) -> None:
         self._place.settle()
 
     def stop(self, grace: float = 3.0) -> None:
         """Accept nobody any more, let answers be finished for ``grace`` seconds, close; may be called again."""
-        self._place.stop(grace)
+        self._place.stop(seconds("grace", grace, least=0.0))
 
     def __enter__(self) -> Self:
         return self

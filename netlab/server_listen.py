@@ -17,28 +17,43 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 def is_loopback(host: str) -> bool:
     """Whether a name or address always means this machine itself."""
-    return host in LOOPBACK or host.startswith("127.")
+    return host in LOOPBACK or host.removeprefix("::ffff:").startswith("127.")  # the prefix: IPv4, written as IPv6
 
 
-def check_host(host: str, public: bool) -> None:
-    """Refuse an address that others can reach, unless that is asked for; then warn."""
+def check_host(host: str, public: bool, name: str = "host") -> None:
+    """Refuse an address that others can reach, unless that is asked for; then warn. ``name`` is the argument's."""
     if not isinstance(host, str):
-        raise UsageError("host", host, "must be an address or a name of this machine, as text")
+        raise UsageError(name, host, "must be an address or a name of this machine, as text")
     if is_loopback(host):
         return
     if not public:
         raise UsageError(
-            "host", host, "others could reach the server there; say public=True (--public) if that is what you want"
+            name, host, "others could reach the server there; say public=True (--public) if that is what you want"
         )
     warnings.warn(f"others can reach this server at {host or 'every address'}", stacklevel=3)
 
 
+def check_listener(listener: socket.socket) -> None:
+    """Refuse what does not listen."""
+    good = isinstance(listener, socket.socket) and listener.fileno() != -1 and listener.type == socket.SOCK_STREAM
+    if not good or not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        text = "must be a socket that listens, such as socket.create_server(('127.0.0.1', 0)) gives"
+        raise UsageError("listener", listener, text)
+
+
+def is_unix(listener: socket.socket) -> bool:
+    """Whether a listener is a file, or a name, of this machine (Windows has none)."""
+    return listener.family == getattr(socket, "AF_UNIX", None)
+
+
 def place_of(listener: socket.socket) -> tuple[str, int]:
-    """Where a listener that was handed in is."""
-    if not isinstance(listener, socket.socket):
-        raise UsageError("listener", listener, "must be a listening socket")
+    """Where a listener that was handed in is: address and port, or the path of a Unix socket and 0; Linux's Unix
+    sockets without a file have an ``@`` in front of their names."""
     address = listener.getsockname()
-    return (str(address[0]), int(address[1])) if isinstance(address, tuple) else (str(address), 0)
+    if isinstance(address, tuple):
+        return str(address[0]), int(address[1])
+    path = os.fsdecode(address)
+    return (f"@{path[1:]}" if path[:1] == "\0" else path), 0
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

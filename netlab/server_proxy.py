@@ -11,13 +11,14 @@ from netlab.http import cache_rules as rules
 from netlab.http import grammar
 from netlab.http.cache import SIZE, Cache, Decide
 from netlab.http.forwarding import Filter, authority, end_to_end
+from netlab.http.secret_fields import without_secrets
 from netlab.in_world import networks_of, only_virtual, world_of
 from netlab.probing import seconds, whole
-from netlab.proxy_views import COMPARISON, INSPECTION, comparison, inspection, request_again, without_secrets
+from netlab.proxy_views import COMPARISON, INSPECTION, comparison, inspection, request_again
 from netlab.serve.access import Access
 from netlab.serve.bounds import ProxyBounds, bounds
 from netlab.serve.guard import Guard
-from netlab.serve.log import Log, ProxyRow
+from netlab.serve.log import Heads, Log, ProxyRow
 from netlab.serve.origin import Origins
 from netlab.serve.proxy import Proxy, forward, rows_of
 from netlab.serve.tunnel import Carry
@@ -183,8 +184,8 @@ class ProxyServer(Server):
         UsageError
             When there is no such row.
         """
-        row = super().details(index)
-        heads = dict(zip(HEADS, map(without_secrets, self._heads(index)), strict=True))
+        row, sent = self._row(index)
+        heads = dict(zip(HEADS, map(without_secrets, sent), strict=True))
         total, down = row["total_ms"], row["tunnel_down_bytes"] or 0
         return {
             **row,
@@ -194,10 +195,6 @@ class ProxyServer(Server):
             "respond_ms": row["receive_ms"],
             "throughput_bytes_s": (row["response_bytes"] + down) / total * 1000 if total else None,
         }
-
-    def _heads(self, index: int) -> tuple[bytes, ...]:
-        with self._log.lock:
-            return self._log.heads(int(index) % len(self._log))
 
     def inspect(self, index: int) -> DataFrame:
         """Show both sides of an exchange: what came in and what went out, line by line.
@@ -217,14 +214,14 @@ class ProxyServer(Server):
         """
         from netlab import frames
 
-        error = super().details(index)["error"]
-        return frames.table(inspection(self._heads_of(index), refused=bool(error)), INSPECTION)
+        row, heads = self._row_with_heads(index)
+        return frames.table(inspection(heads, refused=bool(row["error"])), INSPECTION)
 
-    def _heads_of(self, index: int) -> tuple[bytes, ...]:
-        heads = self._heads(index)
+    def _row_with_heads(self, index: int) -> tuple[dict[str, Any], Heads]:
+        row, heads = self._row(index)
         if not any(heads):
             raise UsageError("index", index, "is a row whose heads are gone, or that never had any")
-        return heads
+        return row, heads
 
     def replay(
         self,
@@ -264,13 +261,14 @@ class ProxyServer(Server):
         from netlab.serve import client
 
         limit = seconds("timeout", timeout, above=0.0)
-        row = self.details(index)
-        head, logged = self._heads_of(index)[:2]
+        row, (head, logged, *_) = self._row_with_heads(index)
+        asked = _rest(row["request_bytes"], row["request_head_bytes"])
+        answered = _rest(row["response_bytes"], row["response_head_bytes"])
         request, fields = request_again(head, headers)
         if request.method == b"CONNECT" or request.parts.form != "absolute":
             raise UsageError("index", index, "is a row of a tunnel, or of a request that was not meant for a proxy")
-        if row["request_body_bytes"] and not content:
-            raise UsageError("content", content, f"the request had {row['request_body_bytes']} bytes; give them again")
+        if asked and not content:
+            raise UsageError("content", content, f"the request had {asked} bytes; give them again")
         host = "127.0.0.1" if _addresses(self.host) == ("",) else self.host
         if self._credentials:
             fields.append((b"Proxy-Authorization", b"Basic " + self._credentials))
@@ -281,7 +279,7 @@ class ProxyServer(Server):
         rows = fetching.run(place, wish, limit, lambda done: [], keep_alive=False)
         if rows[-1]["error"]:
             raise NetworkError(f"the proxy does not answer: {rows[-1]['error']}")
-        found = comparison(logged, row["response_body_bytes"] or 0, rows[-1]["answer"], request.method)
+        found = comparison(logged, answered or 0, rows[-1]["answer"], request.method)
         return frames.table(found, COMPARISON)
 
 

@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from netlab.errors import HTTPError, UsageError
 from netlab.http.events import Field, Request
@@ -20,7 +20,7 @@ from netlab.serve.files import Directory, Refusal
 from netlab.serve.web import serve
 from netlab.serve.web_log import WebLog
 from netlab.server_base import LOG_ROWS, Server, noting, rows_to_keep
-from netlab.server_listen import check_host
+from netlab.server_listen import check_host, check_listener, is_unix, place_of
 from netlab.server_place import Place, RealPlace
 
 if TYPE_CHECKING:
@@ -50,9 +50,10 @@ class WebServer(Server):
     port
         0: any free one; see `url`.
     public
-        Must be True for a ``host`` that others can reach; they are then warned about, too.
+        Must be True for a ``host`` or ``listener`` that others can reach; they are then warned about, too.
     listener
-        A listening socket of your own, TCP or Unix, instead of ``host`` and ``port``.
+        A listening socket of your own, TCP or Unix, instead of ``host`` and ``port``. No browser opens a Unix socket;
+        curl does: ``curl --unix-socket PATH http://localhost/``.
     ssl_context
         An ``ssl.SSLContext`` with a certificate: the server speaks https.
     limits
@@ -145,10 +146,10 @@ class WebServer(Server):
         backlog: int | None = None,
         tcp: Mapping[str, Any] | None = None,
     ) -> None:
-        if not os.path.isdir(directory):
-            raise UsageError("directory", os.fspath(directory), "must be a folder that exists")
-        if not os.path.isdir(os.path.join(os.fsdecode(directory), os.curdir)):
-            raise UsageError("directory", os.fspath(directory), "you may not enter this folder (chmod u+rx lets you)")
+        _check_folder(directory)
+        for name, flag in (("public", public), ("gzip", gzip), ("follow_symlinks", follow_symlinks)):
+            if not isinstance(flag, bool):
+                raise UsageError(name, flag, "must be True or False")
         for name, function in (("map_path", map_path), ("parse_head", parse_head)):
             if function is not None and not callable(function):
                 raise UsageError(name, function, "give a function that takes bytes")
@@ -173,15 +174,32 @@ class WebServer(Server):
             only_in_world(backlog=backlog)
             if listener is None:
                 check_host(host, public)
+            else:
+                check_listener(listener)
+                if not is_unix(listener):
+                    check_host(place_of(listener)[0], public, "listener")
             place = RealPlace(host, port, of_server, listener=listener, context=ssl_context)
         log = WebLog(rows, place.network)
+        self._unix = listener is not None and is_unix(listener)
         self._site = Site(
-            Directory(directory, follow_symlinks), noting(log, on_row), place.wall, bounds=of_server, map_path=map_path,
-            parse_head=_checked(parse_head) if parse_head else None, own_fields=_fields(headers), cors=_origin(cors),
-            tag_from_content=etag == "content" or place.virtual, gzip=bool(gzip),
-            scheme=b"https" if ssl_context else b"http", modified_ns=place.modified_ns,
+            Directory(directory, follow_symlinks), noting(log, on_row), place.wall, bounds=of_server,
+            map_path=_mapped(map_path), parse_head=_checked(parse_head) if parse_head else None,
+            own_fields=_fields(headers), cors=_origin(cors), tag_from_content=etag == "content" or place.virtual,
+            gzip=gzip, scheme=b"https" if ssl_context else b"http", modified_ns=place.modified_ns,
         )  # fmt: skip
         super().__init__(place, lambda connection: serve(connection, self._site), log, secure=ssl_context is not None)
+
+    @property
+    def url(self) -> str:
+        """Where it is, such as ``http://127.0.0.1:8080/``; of a Unix socket ``http+unix://`` and its percent-encoded
+        path, which few clients understand: ``curl --unix-socket PATH http://localhost/``."""
+        if not self._unix:
+            return super().url
+        return f"http{'s' if self._secure else ''}+unix://{quote(self.host, safe='')}/"
+
+    def __repr__(self) -> str:
+        text = super().__repr__()
+        return text.replace(self.url, f"at the Unix socket {self.host}") if self._unix else text
 
     def details(self, index: int) -> dict[str, Any]:
         row = super().details(index)
@@ -295,7 +313,8 @@ class WebServer(Server):
         return cast("WorldPlace", self._place)
 
     def listing(self, path: str = "/") -> DataFrame:
-        """Give a folder as the server sees it: LISTING, a row per entry, sorted by name; sizes in bytes.
+        """Give a folder as the server sees it: LISTING, a row per entry, sorted by name; sizes in bytes, ``modified``
+        NaT when the time of a file tells nothing (0) or lies behind the year 2262.
 
         Raises
         ------
@@ -311,8 +330,24 @@ class WebServer(Server):
             entries = sorted(self._site.directory.folder(map_path(path.encode()).names).entries())
         except (Refusal, HTTPError) as refusal:
             raise UsageError("path", path, str(refusal) or "must mean a folder of the server, such as /") from None
-        rows = [{**listing_row(entry), "modified": entry.modified_ns or None} for entry in entries]
+        rows = [{**listing_row(entry), "modified": _known_time(entry.modified_ns)} for entry in entries]
         return frames.table(rows, frames.LISTING)
+
+
+def _check_folder(directory: str | os.PathLike[str]) -> None:
+    if not isinstance(directory, str | os.PathLike) or not isinstance(os.fspath(directory), str):
+        raise UsageError("directory", directory, "must be the name of a folder, as text or a pathlib.Path")
+    name = os.fspath(directory)
+    if not os.path.isdir(name):
+        text = "is a file; give the folder that it is in" if os.path.isfile(name) else "must be a folder that exists"
+        raise UsageError("directory", name, text)
+    if not os.path.isdir(os.path.join(name, os.curdir)):
+        raise UsageError("directory", name, "you may not enter this folder (chmod u+rx lets you)")
+
+
+def _known_time(ns: int) -> int | None:
+    """A time that a table can hold, ns since 1970: 64 bits end in the year 2262."""
+    return ns if ns and abs(ns) < 1 << 63 else None
 
 
 def _rest(whole: int | None, part: int | None) -> int | None:
@@ -357,6 +392,20 @@ def _checked(parse_head: Callable[[bytes], Request]) -> Callable[[bytes], Reques
         return request
 
     return parse
+
+
+def _mapped(function: Callable[[bytes], Path]) -> Callable[[bytes], Path]:
+    """A learner's mapping: what it gives must be a Path; ours always gives one."""
+    if function is map_path:
+        return function
+
+    def mapped(target: bytes) -> Path:
+        path = function(target)
+        if not isinstance(path, Path):
+            raise TypeError(f"map_path gave {type(path).__name__}, not a netlab.http.paths.Path")
+        return path
+
+    return mapped
 
 
 def __getattr__(name: str) -> Any:

@@ -1,10 +1,14 @@
 """The tables: columns, dtypes and "nothing there", whatever comes in."""
 
+import re
+
 import numpy
 import pandas as pd
 import pytest
 
+import netlab
 from netlab import frames
+from netlab.errors import UsageError
 from netlab.probe import rows as probe_rows
 
 DTYPES = {"time": "datetime64[ns, UTC]", "bytes": "object"}
@@ -125,3 +129,45 @@ def test_rounds_are_summarised_one_by_one_or_all_together():
 def test_a_star_of_unknown_length_does_not_spoil_the_summary():
     frame = frames.probes([row(1), row(2, "timeout", float("nan"), waited_ms=float("nan"))])
     assert frames.summary(frame)[["sent", "lost", "pipe"]].values.tolist() == [[2, 1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("take", "lacks"),
+    [
+        (netlab.summary, "destination, protocol, ttl, round, outcome and 6 more"),
+        (netlab.quote_diff, "destination, ttl, attempt, responder, address and 6 more"),
+        (netlab.to_atlas, "destination, ttl, responder, rtt_ms, outcome and 20 more"),
+        (netlab.verdict, "destination, ttl, responder, rtt_ms, outcome and 10 more"),
+        (lambda frame: netlab.to_pcap(frame, "never.pcapng"), "sent_at, request, answer"),
+    ],
+)
+def test_a_wrong_table_is_told_who_gives_the_right_one(take, lacks):
+    for wrong in (pd.DataFrame({"x": [1]}), "no table"):
+        with pytest.raises(UsageError) as told:
+            take(wrong)
+        givers = "netlab.ping, netlab.traceroute, netlab.monitor or netlab.read_atlas"
+        assert told.value.allowed == f"must be a table of {givers} with its columns; lacks {lacks}"
+
+
+def test_a_table_of_something_else_is_told_what_it_is():
+    summary = frames.summary(frames.probes([row(1)]))
+    with pytest.raises(UsageError, match=r"netlab\.ping.* and this is one of netlab\.summary; lacks outcome"):
+        netlab.summary(summary)
+    with pytest.raises(UsageError, match=r"and this is one of the log of a WebServer or ProxyServer; lacks"):
+        netlab.verdict(frames.table([], frames.EXCHANGES))
+
+
+def test_columns_of_every_table_are_told_apart():
+    """Whoever needs the columns of a table is told of its giver, and every giver named is a name that there is."""
+    for giver, schema in frames.GIVEN_BY:
+        with pytest.raises(UsageError) as told:
+            frames.need_columns(pd.DataFrame(), list(schema))
+        assert told.value.allowed.startswith(f"must be a table of {giver} with its columns; lacks ")
+        for name in re.findall(r"netlab\.(\w+)|\b(WebServer)\.(\w+)", giver):
+            found = getattr(netlab, name[0] or name[1])
+            assert not name[2] or hasattr(found, name[2])
+
+
+def test_a_probes_table_with_a_column_less_is_no_other_table():
+    with pytest.raises(UsageError, match=r"with its columns; lacks flags$"):
+        frames.summary(frames.probes([row(1)]).drop(columns="flags"))

@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serve": {"http", "internet"},
     "server_listen": set(),
     "server_place": {"serve", "probing", "server_listen"},
-    "server_base": {"serve", "probing", "frames", "formats", "server_place"},
+    "server_base": {"http", "serve", "probing", "frames", "formats", "server_place"},
     "in_world": {"serve", "internet", "network", "api", "server_listen"},
     "server_world": {"serve", "internet", "network", "probing", "in_world", "server_listen", "server_place"},
     "server_proxy": {
@@ -66,7 +66,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api_fetch": {"client_place", "fetching", "internet", "network", "probing", "frames"},
     "ways": {"client_place", "fetching", "internet", "network", "probing", "frames", "http", "serve"},
     "api_raw": {"client_place", "fetching", "internet", "network", "probing", "serve"},
-    "cli_web": {"cli", "servers", "formats"},
+    "cli_lines": set(),
+    "cli_web": {"cli", "cli_lines", "servers", "formats"},
     "formats": {"wire", "http"},
     "frames": set(),
     "plot": {"frames"},

@@ -13,9 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from netlab import __version__
 from netlab.http.dates import EPOCH
+from netlab.http.secret_fields import HIDDEN, is_secret
 
-SECRET = ("authorization", "proxy-authorization", "cookie", "set-cookie")
-HIDDEN = "(left out)"
 PARTS = (("blocked", "queue_ms"), ("dns", "dns_ms"), ("connect", "connect_ms"), ("send", "send_ms"))
 """Timings of HAR that may be missing, and the columns they come from."""
 
@@ -82,9 +81,10 @@ def _head(head: bytes) -> list[dict[str, str]]:
     """The fields of a head by name and value."""
     fields = []
     for line in head.split(b"\r\n")[1:]:
-        name, colon, value = line.decode("latin-1").partition(":")
+        name, colon, value = line.partition(b":")
         if colon:
-            fields.append({"name": name, "value": HIDDEN if name.strip().lower() in SECRET else value.strip(" \t")})
+            said = HIDDEN if is_secret(name) else value.decode("latin-1").strip(" \t")
+            fields.append({"name": name.decode("latin-1"), "value": said})
     return fields
 
 

@@ -51,7 +51,7 @@ def evaluate(request: Request, tag: bytes, modified: int | None, now: int) -> in
             return PRECONDITION_FAILED
     else:
         since = _date(request, b"if-unmodified-since", now)
-        if since is not None and (modified is None or modified > since):
+        if since is not None and modified is not None and modified > since:  # unknown: to be ignored (section 13.1.4)
             return PRECONDITION_FAILED
     if_none_match = request.all(b"if-none-match")
     if if_none_match:

@@ -6,9 +6,10 @@ Whatever came from outside is escaped; pages load nothing and run nothing (see t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from html import escape
+from itertools import islice
 from typing import Any
 
 from netlab.http.dates import EPOCH
@@ -19,6 +20,8 @@ from netlab.http.writer import REASONS
 
 Entry = tuple[str, bool, int, int]
 """Name, whether it is a folder, bytes, time of the last change in ns since 1970."""
+LINES = 500
+"""Of a listing, in one piece: some milliseconds of work."""
 
 PAGE_FIELDS: list[Field] = [
     (b"Content-Type", b"text/html; charset=utf-8"),
@@ -40,15 +43,16 @@ MEANING = {
     431: "The head of the request is too long.",
     500: "Something went wrong inside the server.",
     501: "The server does not know how to do this.",
-    503: "The server has too many connections at the moment.",
+    503: "The server has too much to do at the moment; a moment later it may not.",
     505: "The server speaks HTTP/1.1.",
 }
 
 
-def error_page(status: int, reason: str = "", rule: str = "") -> bytes:
-    """Give the page for an error: what happened, and the rule that was broken, if there is one."""
+def error_page(status: int, reason: str = "", rule: str = "", meaning: str = "") -> bytes:
+    """Give the page for an error: what happened, and the rule that was broken, if there is one. ``meaning`` is what
+    the page begins with; ``""``: what the status means when a web server gives it."""
     phrase = REASONS.get(status, b"").decode()
-    parts = [f"<p>{escape(MEANING.get(status, 'The request cannot be answered.'))}</p>"]
+    parts = [f"<p>{escape(meaning or MEANING.get(status, 'The request cannot be answered.'))}</p>"]
     if reason:
         parts.append(f"<p>{escape(reason)}</p>")
     if rule:
@@ -56,28 +60,43 @@ def error_page(status: int, reason: str = "", rule: str = "") -> bytes:
     return _page(f"{status} {phrase}", "".join(parts))
 
 
-def listing_page(path: Path, entries: Sequence[Entry]) -> bytes:
-    """Give the page for a folder: a table of names, bytes and times, with links that sort it."""
+def listing_page(path: Path, entries: Iterable[Entry]) -> Iterator[bytes]:
+    """Give the page for a folder, piece by piece: a table of names, bytes and times, with links that sort it."""
     asked = "?" + shown(path.query) if path.query else ""
     names = "".join(f"{name}/" for name in path.names)
     title = "Directory listing for /" + names.encode("utf-8", "surrogateescape").decode("utf-8", "replace") + asked
-    rows = []
-    for name, folder, size, modified_ns in entries:
-        link, text = encode(name).decode(), escape(name, quote=False)
-        slash = "/" if folder else ""
-        rows.append(
-            f'<tr><td><a href="{link}{slash}">{text}{slash}</a></td><td>{"" if folder else size}</td>'
-            f"<td>{_time(modified_ns)}</td></tr>"
-        )
     heads = "".join(f'<th><a href="?sort={key}">{text}</a></th>' for key, text in HEADS)
-    return _page(title, f"<table><tr>{heads}</tr>{''.join(rows)}</table>")
+    text = _begin(title) + f"<table><tr>{heads}</tr>"
+    for some in _pieces(entries):
+        yield (text + "".join(map(_line, some))).encode("utf-8", "surrogateescape")
+        text = ""
+    yield (text + "</table>" + END).encode("utf-8", "surrogateescape")
 
 
-def listing_json(entries: Sequence[Entry]) -> bytes:
-    """Give a folder as JSON: a list of objects with name, kind, size (bytes), modified (ISO 8601, UTC), media_type and
-    url; a name that is not UTF-8 has a question mark in a box."""
-    return json.dumps([listing_row(entry) for entry in entries], ensure_ascii=False, indent=1).encode(
-        "utf-8", "replace"
+def listing_json(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """Give a folder as JSON, piece by piece: a list of objects with name, kind, size (bytes), modified (ISO 8601, UTC),
+    media_type and url; a name that is not UTF-8 has a question mark in a box."""
+    before = "["
+    for some in _pieces(entries):
+        text = json.dumps([listing_row(entry) for entry in some], ensure_ascii=False, indent=1)
+        yield (before + text.removeprefix("[").removesuffix("\n]")).encode("utf-8", "replace")
+        before = ","
+    yield b"[]" if before == "[" else b"\n]"
+
+
+def _pieces(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    left = iter(entries)
+    while some := list(islice(left, LINES)):
+        yield some
+
+
+def _line(entry: Entry) -> str:
+    name, folder, size, modified_ns = entry
+    link, text = encode(name).decode(), escape(name, quote=False)
+    slash = "/" if folder else ""
+    return (
+        f'<tr><td><a href="{link}{slash}">{text}{slash}</a></td><td>{"" if folder else size}</td>'
+        f"<td>{_time(modified_ns)}</td></tr>"
     )
 
 
@@ -95,8 +114,11 @@ def listing_row(entry: Entry) -> dict[str, str | int | None]:
 
 
 def _time(ns: int) -> str:
-    """``2026-01-31T23:59:58Z``."""
-    return (EPOCH + timedelta(seconds=ns // 1_000_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ") if ns else ""
+    """``2026-01-31T23:59:58Z``; ``""``: there is none, or it is behind the year 9999, where dates of Python end."""
+    try:
+        return (EPOCH + timedelta(seconds=ns // 1_000_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ") if ns else ""
+    except OverflowError:
+        return ""
 
 
 def _by_name(entry: Entry) -> Any:
@@ -120,9 +142,15 @@ SORTS: dict[bytes, tuple[Callable[[Entry], Any], bool]] = {
 
 
 def _page(title: str, body: str) -> bytes:
+    return (_begin(title) + body + END).encode("utf-8", "surrogateescape")
+
+
+def _begin(title: str) -> str:
     shown = escape(title, quote=False)
-    text = (
+    return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{shown}</title></head>'
-        f"<body><h1>{shown}</h1>{body}</body></html>\n"
+        f"<body><h1>{shown}</h1>"
     )
-    return text.encode("utf-8", "surrogateescape")
+
+
+END = "</body></html>\n"

@@ -20,7 +20,8 @@ MOST_PARTS = 16
 # ranges-specifier = range-unit "=" range-set ; range-unit = token                           RFC 9110 section 14.2
 SPECIFIER = re.compile(rb"(" + grammar.TOKEN + rb")=(.*)", re.DOTALL)
 # int-range = first-pos "-" [ last-pos ] ; suffix-range = "-" suffix-length                  RFC 9110 section 14.1.1
-PART = re.compile(rb"(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))")
+# A position may lie far behind the end; one with more digits than this is nobody's, and costs time to read.
+PART = re.compile(rb"(?:([0-9]{1,1000})-([0-9]{1,1000})?|-([0-9]{1,1000}))")
 
 
 class Part(NamedTuple):

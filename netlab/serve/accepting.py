@@ -1,9 +1,9 @@
 """How connections come into the loop: accepting them, and what happens when there are too many.
 
 A connection for which there is no room is accepted all the same, up to a point: its handler is told that it is one too
-many (`Connection.full`) and can say so to the client. Before that, the oldest idle connection is closed for a new one.
-Without descriptors nobody can be accepted; asking again and again would keep the processor busy, so the loop looks away
-for a moment.
+many (`Connection.full`) and can say so to the client. Before that, the oldest idle connection is closed for a new one;
+so it is when the process has no descriptors left. If there is no idle one, asking again and again would keep the
+processor busy, so the loop looks away for a moment.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ class Entrance:
                 return
             except OSError as error:
                 if error.errno in NO_DESCRIPTORS:
+                    if self._loop.close_an_idle_one():
+                        continue
                     self.shut()
                     self._loop.at(self._loop.now() + PAUSE, self.open)
                     return

@@ -8,6 +8,7 @@ from typing import Any
 from netlab.http.reader import Reader
 from netlab.serve.connection import Connection, Gone, Late, Park, Receive, Send, Stream, Take, Wanted
 from netlab.serve.exchange import Steps
+from netlab.serve.hearing import QUIET
 from netlab.serve.known import Hit, Plan
 from netlab.serve.origin import Origin
 from netlab.serve.passing import Slow
@@ -48,8 +49,9 @@ def quickly(
     now = connection.now
     started, started_at = now(), proxy.wall()
     connection.idle, data, begun, known = False, b"", False, None
-    connection.deadline = started + proxy.answer_ns
+    connection.deadline = started + min(proxy.answer_ns, QUIET)  # then the usual way listens to the client, too
     trouble: Exception | None = None
+    taken_at = sent_at = 0
     key = proxy.origins.key(plan.host, plan.port, local, server, started)
     stream = None if key is None else (yield Take(key))
     if stream is not None:
@@ -89,7 +91,7 @@ def quickly(
     if begun and known is not None:
         exchange.begun, exchange.status, exchange.reason, exchange.head = True, known.status, known.reason, known.head
     if stream is not None and key is not None:
-        exchange.resumed = Origin(Stream(stream, key[2]), key, True), data, trouble
+        exchange.resumed = Origin(Stream(stream, key[2]), key, True), data, trouble, taken_at, sent_at
     return exchange
 
 

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from heapq import merge
 from typing import Any, NamedTuple
 
 from netlab.errors import RemoteProtocolError
@@ -20,19 +21,17 @@ from netlab.http.dates import write_date
 from netlab.http.events import Field, Request
 from netlab.http.media import COMPRESSIBLE, media_type
 from netlab.http.negotiation import content_coding, wants_json
-from netlab.http.pages import PAGE_FIELDS, SORTS, error_page, listing_json, listing_page
+from netlab.http.pages import LINES, PAGE_FIELDS, SORTS, error_page, listing_json, listing_page
 from netlab.http.paths import Path, map_path
 from netlab.http.ranges import Part
 from netlab.http.writer import response_head
 from netlab.serve.bounds import Bounds
 from netlab.serve.connection import SECOND, Turn, Wanted
-from netlab.serve.exchange import AddRow, ParseHead
+from netlab.serve.exchange import RETRY_AFTER, AddRow, ParseHead
 from netlab.serve.files import Directory, Entry, Folder, Opened, Refusal
 
 PIECE = 64 * 1024
 """Bytes that are hashed before the others have their turn."""
-ENTRIES = 500
-"""Lines of a listing before the others have their turn."""
 METHODS = (b"GET", b"HEAD", b"OPTIONS")
 KNOWN = (*METHODS, b"POST", b"PUT", b"DELETE", b"PATCH", b"TRACE", b"CONNECT")
 ALLOW: Field = (b"Allow", b", ".join(METHODS))
@@ -42,9 +41,12 @@ NO_STORE: Field = (b"Cache-Control", b"no-store")
 """For what has no validator, and is made anew each time."""
 NOSNIFF: Field = (b"X-Content-Type-Options", b"nosniff")
 RANGES_WELCOME: Field = (b"Accept-Ranges", b"bytes")
+RETRY: Field = (b"Retry-After", b"%d" % RETRY_AFTER)
 VARY: Field = (b"Vary", b"Accept-Encoding")
 SIDECARS = ((b"br", ".br"), (b"gzip", ".gz"))
 """Content codings, and the endings of files that hold them; the first is liked best."""
+HEADS = 512
+"""Heads of answers that are remembered."""
 HASHES = 1_000
 """Hashes of files that are remembered."""
 CONDITIONAL = frozenset(
@@ -77,6 +79,7 @@ class Site:
     modified_ns: int | None = None
     """When all files say that they were changed, so that answers are alike on every machine; None: as they are."""
     hashes: dict[tuple[int, int, int], bytes] = field(default_factory=dict)
+    heads: dict[tuple[Answer, int, bytes, bool], bytes] = field(default_factory=dict)
 
     def with_own(self, fields: list[Field]) -> list[Field]:
         """Add what the owner of the server wants in every answer; it replaces what has the same name."""
@@ -127,9 +130,24 @@ class Answer:
         return self.status in (204, 304)
 
 
-@lru_cache(512)
 def head(site: Site, answer: Answer, second: int, connection: bytes, chunked: bool) -> bytes:
-    """Write the head of an answer; ``connection`` is the option to send, ``b""`` for none."""
+    """Give the head of an answer; ``connection`` is the option to send, ``b""`` for none.
+
+    It is the same for all who get this answer in this second. That of a page that is made anew each time is not
+    remembered, for the page would be kept with it.
+    """
+    key = answer, second, connection, chunked
+    made = site.heads.get(key)
+    if made is None:
+        made = _head(site, answer, second, connection, chunked)
+        if len(site.heads) >= HEADS:
+            site.heads.clear()
+        if answer.status != 200 or not answer.content:
+            site.heads[key] = made
+    return made
+
+
+def _head(site: Site, answer: Answer, second: int, connection: bytes, chunked: bool) -> bytes:
     fields: list[Field] = [(b"Date", write_date(second)), (b"Server", b"netlab"), *answer.fields]
     if site.cors or site.own_fields:
         fields = site.with_own(fields)
@@ -158,7 +176,7 @@ def find(site: Site, request: Request) -> Opened | Folder | Answer:
         path = site.map_path(request.parts.path)
         found = site.directory.open(path.names, path.folder)
     except Refusal as refusal:
-        return refused(refusal.status, refusal.reason, close=False)
+        return _not_given(refusal)
     except RemoteProtocolError as fault:
         return refused(fault.status_hint, str(fault), fault.rule, close=False)
     return _redirect(request.parts.path) if found is None else found
@@ -179,6 +197,12 @@ def _not_for_us(site: Site, request: Request) -> Answer | None:
     return Answer(204, fields)
 
 
+def _not_given(refusal: Refusal) -> Answer:
+    """What the folder does not give; when the process or the machine has no room for it, the connection goes, too."""
+    full = refusal.status == 503
+    return refused(refusal.status, refusal.reason, fields=(RETRY,) if full else (), close=full)
+
+
 def _redirect(path: bytes) -> Answer:
     """To the same with a slash behind it; never with two in front, which would mean another host."""
     raw, _, query = path.partition(b"?")
@@ -197,22 +221,33 @@ def refused(status: int, reason: str, rule: str = "", fields: tuple[Field, ...] 
 
 
 def listing(site: Site, request: Request, folder: Folder) -> Generator[Wanted, Any, Answer]:
-    """Give the page, or the JSON, of a folder."""
-    entries: list[Entry] = []
-    try:
-        for entry in folder.entries():
-            entries.append(entry if site.modified_ns is None else entry._replace(modified_ns=site.modified_ns))
-            if len(entries) % ENTRIES == 0:
-                yield Turn()
-    except Refusal as refusal:
-        return refused(refusal.status, refusal.reason, close=False)
+    """Give the page, or the JSON, of a folder.
+
+    A folder can be large, so no step takes longer than `LINES` of its entries do: they are sorted in runs of so many
+    while they are read, and the runs are merged while the lines are written.
+    """
     path = site.map_path(request.parts.path)
     key, backwards = SORTS.get(path.query, SORTS[b""])
-    entries.sort(key=key, reverse=backwards)
-    fields = [NO_STORE, (b"Vary", b"Accept")]
-    if wants_json(request.all(b"accept")):
-        return Answer(200, [(b"Content-Type", b"application/json"), NOSNIFF, *fields], listing_json(entries))
-    return Answer(200, [*PAGE_FIELDS, *fields], listing_page(path, entries))
+    runs: list[list[Entry]] = [[]]
+    try:
+        for entry in folder.entries():
+            runs[-1].append(entry if site.modified_ns is None else entry._replace(modified_ns=site.modified_ns))
+            if len(runs[-1]) == LINES:
+                runs[-1].sort(key=key, reverse=backwards)
+                runs.append([])
+                yield Turn()
+    except Refusal as refusal:
+        return _not_given(refusal)
+    runs[-1].sort(key=key, reverse=backwards)
+    entries = merge(*runs, key=key, reverse=backwards)
+    as_json = wants_json(request.all(b"accept"))
+    content: list[bytes] = []
+    for piece in listing_json(entries) if as_json else listing_page(path, entries):
+        if content:
+            yield Turn()
+        content.append(piece)
+    fields = [(b"Content-Type", b"application/json"), NOSNIFF] if as_json else PAGE_FIELDS
+    return Answer(200, [*fields, NO_STORE, (b"Vary", b"Accept")], b"".join(content))
 
 
 # -- files ----------------------------------------------------------------------------------------------------------
@@ -240,15 +275,16 @@ def of_file(site: Site, request: Request, file: Opened, digest: bytes) -> tuple[
         file, coding, deflated = _coded(site, file, request.all(b"accept-encoding"))
     if site.modified_ns is not None:
         file = file._replace(modified_ns=site.modified_ns, inode=0)
-    tag, answer = _whole(kind, coding, deflated, file.modified_ns, file.size, file.inode, digest)
+    now = site.wall() // SECOND
+    modified = _last_modified(file.modified_ns // SECOND, now)
+    tag, answer = _whole(kind, coding, deflated, file.modified_ns, modified, file.size, file.inode, digest)
     if not CONDITIONAL.isdisjoint(request.index):
-        seconds, now = file.modified_ns // SECOND, site.wall() // SECOND
-        known = conditional.evaluate(request, tag, seconds, now)
+        known = conditional.evaluate(request, tag, modified, now)
         if known:
             return _known_already(known, bool(tag), tuple(answer.fields)), file
         if request.method == b"GET" and not deflated:
             parts = None
-            if conditional.range_holds(request, tag, seconds if tag else None, now):
+            if conditional.range_holds(request, tag, modified if tag else None, now):
                 parts = ranges.select(request.all(b"range"), file.size)
             if parts is not None:
                 return _in_parts(answer, file, parts, kind), file
@@ -274,27 +310,36 @@ def _coded(site: Site, found: Opened, accepted: Sequence[bytes]) -> tuple[Opened
     return chosen, coding, False
 
 
+def _last_modified(seconds: int, now: int) -> int | None:
+    """When a file was changed, never later than the answer's Date (RFC 9110 section 8.8.2.1); None: its time is 0 or 1,
+    as containers and Nix set it for all their files, so that it tells nothing."""
+    return min(seconds, now) if seconds > 1 else None
+
+
 @lru_cache(1024)
 def _whole(
-    kind: bytes, coding: bytes, deflated: bool, modified_ns: int, size: int, inode: int, digest: bytes
-) -> tuple[bytes, Answer]:
+    kind: bytes, coding: bytes, deflated: bool, modified_ns: int, modified: int | None, size: int, inode: int,
+    digest: bytes,
+) -> tuple[bytes, Answer]:  # fmt: skip
     """Give the tag of a file and the answer with all of it.
 
-    The tag is a strong validator (RFC 9110 section 8.8.3), one per coding; there is none when the time of the file is 0
-    or 1, as containers and Nix set it: that tells nothing.
+    The tag is a strong validator (RFC 9110 section 8.8.3), one per coding; a file whose time tells nothing
+    (`_last_modified`) has none, but for one made of its content.
     """
-    ending, seconds = b"-" + coding if coding else b"", modified_ns // SECOND
+    ending = b"-" + coding if coding else b""
     tag = b""
     if digest:
         tag = b'"%s%s"' % (digest, ending)
-    elif seconds > 1:
+    elif modified is not None:
         tag = b'"%x-%x-%x%s"' % (modified_ns, size, inode, ending)
     fields = [NO_CACHE]
     if kind in COMPRESSIBLE:
         fields.append(VARY)
     if tag:
         fields.append((b"ETag", tag))
-    fields += [(b"Last-Modified", write_date(seconds)), (b"Content-Type", kind), NOSNIFF]
+    if modified is not None:
+        fields.append((b"Last-Modified", write_date(modified)))
+    fields += [(b"Content-Type", kind), NOSNIFF]
     if coding:
         fields.append((b"Content-Encoding", coding))
     if not deflated:

@@ -95,6 +95,8 @@ class Dial(NamedTuple):
     `DialFailed` is thrown when none does."""
 
     addresses: Sequence[Address]
+    tell: Callable[[str], None] | None = None
+    """Called with the text of each address when its turn has come."""
 
 
 class Together(NamedTuple):
@@ -224,8 +226,10 @@ class Connection:
         stream.found_at = found_at
         return stream
 
-    def dial_one_of(self, addresses: Sequence[Address]) -> Generator[Wanted, Any, Stream]:
-        stream, address = yield Dial(addresses)
+    def dial_one_of(
+        self, addresses: Sequence[Address], tell: Callable[[str], None] | None = None
+    ) -> Generator[Wanted, Any, Stream]:
+        stream, address = yield Dial(addresses, tell)
         return Stream(stream, address)
 
     def together(self, *handlers: Handler) -> Generator[Wanted, Any, None]:

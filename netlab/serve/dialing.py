@@ -114,10 +114,14 @@ class Dialing:
     """A race of attempts to connect. The loop calls `go` when one of its sockets is writable, and at `next_at`."""
 
     def __init__(
-        self, addresses: Sequence[Address], drop: Callable[[socket.socket], None], open_socket: OpenSocket
+        self,
+        addresses: Sequence[Address],
+        drop: Callable[[socket.socket], None],
+        open_socket: OpenSocket,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
-        self._drop, self._open = drop, open_socket
-        """Closes an attempt; and where its socket comes from."""
+        self._drop, self._open, self._tell = drop, open_socket, tell
+        """Closes an attempt; where its socket comes from; who is told of its address."""
         self._left = deque(by_turns(addresses))
         self.racing: dict[socket.socket, Address] = {}
         self.next_at: int | None = None
@@ -146,6 +150,8 @@ class Dialing:
 
     def _begin(self, address: Address) -> None:
         family, place = address
+        if self._tell is not None:
+            self._tell(str(place[0]))
         try:
             attempt = self._open(family, socket.SOCK_STREAM)
         except OSError as error:

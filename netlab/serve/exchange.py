@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from functools import lru_cache
+from sys import intern
 from typing import Any
 
 from netlab.http import grammar
@@ -21,8 +22,8 @@ RETRY_AFTER = 1
 
 EAGER = Receive(65_536)
 
-SHOWN = 8 * 1024
-"""Bytes of a refused target that the log shows."""
+SHOWN = 1_024
+"""Characters of a target, and of any other text of a request, that the log shows; the heads of the latest have all."""
 
 Steps = Generator[Wanted, Any, Any]
 AddRow = Callable[..., None]
@@ -143,9 +144,7 @@ def exchanges(connection: Connection, bounds: Bounds, begin: Begin, parse_head: 
         return
 
 
-def turn_away(
-    connection: Connection, bounds: Bounds, wall: Callable[[], int], log: LogRefusal, more: Sequence[Field] = ()
-) -> Handler:
+def turn_away(connection: Connection, bounds: Bounds, wall: Callable[[], int], log: LogRefusal) -> Handler:
     """Tell somebody that there are too many connections (RFC 9110 sections 15.6.4 and 10.2.3)."""
     started_at = wall()
     connection.within(bounds.linger_time)
@@ -154,7 +153,6 @@ def turn_away(
         (b"Date", write_date(started_at // SECOND)),
         *PAGE_FIELDS,
         (b"Retry-After", b"%d" % RETRY_AFTER),
-        *more,
         (b"Content-Length", b"%d" % len(page)),
         (b"Connection", b"close"),
     ]
@@ -204,12 +202,12 @@ def asked(request: Request | None) -> Asked:
     find = request.index.get
     referer, user_agent, wanted = find(b"referer"), find(b"user-agent"), find(b"range")
     return (
-        request.method.decode(),
-        escaped(request.target),
+        intern(shown(request.method)),
+        shown(request.target),
         VERSIONS[request.version],
-        escaped(referer[0]) if referer else "",
-        escaped(user_agent[0]) if user_agent else "",
-        escaped(wanted[0]) if wanted else "",
+        shown(referer[0]) if referer else "",
+        shown(user_agent[0]) if user_agent else "",
+        shown(wanted[0]) if wanted else "",
     )
 
 
@@ -218,10 +216,16 @@ def asked_by_bytes(head: bytes) -> Asked:
     line = grammar.REQUEST_LINE.fullmatch(head.partition(b"\r\n")[0])
     if not line:
         return NOTHING_ASKED
-    return (line[1].decode(), escaped(line[2][:SHOWN]), line[3].decode(), "", "", "")
+    return (shown(line[1]), shown(line[2]), line[3].decode(), "", "", "")
 
 
 VERSIONS = {(1, 1): "HTTP/1.1", (1, 0): "HTTP/1.0"}
+
+
+def shown(data: bytes) -> str:
+    """Give as much of a text of a request as the log has room for."""
+    text = escaped(data[:SHOWN])
+    return text if len(data) <= SHOWN and len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
 @lru_cache(1024)
@@ -230,4 +234,7 @@ def escaped(data: bytes) -> str:
     text = data.decode("latin-1")
     if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
         return text
-    return "".join(chr(b) if 0x20 <= b < 0x7F and b not in (0x22, 0x5C) else f"\\x{b:02x}" for b in data)
+    return "".join(map(ESCAPES.__getitem__, data))
+
+
+ESCAPES = [chr(b) if 0x20 <= b < 0x7F and b not in b'"\\' else f"\\x{b:02x}" for b in range(256)]

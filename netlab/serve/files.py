@@ -24,6 +24,8 @@ WINDOWS = os.name == "nt"
 SHORTENED = re.compile(r".{1,6}~[0-9]+(\..{0,3})?")
 """An old short name of a file (``PROGRA~1``), under which one that is hidden could be reached."""
 DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])( *\..*)?", re.IGNORECASE)
+FULL = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""The process or the machine has no room for one more open file: that passes, and says nothing about the file."""
 DESCRIPTORS = "/proc/self/fd"
 """Where Linux says what a descriptor stands for."""
 
@@ -71,8 +73,8 @@ class Folder(NamedTuple):
                 for entry in found:
                     if entry.name[:1] != "." and not (entry.is_symlink() and self._leads_out(entry)):
                         yield _entry(entry)
-        except OSError:
-            raise Refusal(404, "") from None
+        except OSError as error:
+            raise refusal_for(error) from None
 
     def _leads_out(self, link: os.DirEntry[str]) -> bool:
         real = os.path.realpath(link.path) + os.sep  # a link to the root itself is in it
@@ -80,11 +82,21 @@ class Folder(NamedTuple):
 
 
 class Refusal(Exception):
-    """Not to be handed out; ``status`` is 403, or 404 where saying more would tell too much."""
+    """Not to be handed out; ``status`` is 403, or 404 where saying more would tell too much; 503 or 500 when it is not
+    the file's fault."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status, self.reason = status, reason
+
+
+def refusal_for(error: OSError) -> Refusal:
+    """Why the system did not open something that may well be there."""
+    if error.errno in FULL:
+        return Refusal(503, "so many files and connections are open that this one cannot be opened now")
+    if error.errno == errno.EIO:
+        return Refusal(500, "the disk could not be read")
+    return Refusal(404, error.strerror or "")  # a name that is too long, a socket
 
 
 class Directory:
@@ -152,7 +164,7 @@ class Directory:
         except OSError as error:
             if direct and error.errno == errno.ELOOP:
                 return self._open(place._replace(direct=False))
-            raise Refusal(404, error.strerror or "") from None  # a name that is too long, a socket
+            raise refusal_for(error) from None
         try:
             found = os.fstat(descriptor)
             if not direct and not self._follow and not self._inside(where, descriptor):
@@ -162,6 +174,9 @@ class Directory:
                     os.close(descriptor)
                     return Folder(where, "" if self._follow else self._below)
                 raise Refusal(403, "this is not a file")
+        except OSError as error:
+            os.close(descriptor)
+            raise refusal_for(error) from None
         except Refusal:
             os.close(descriptor)
             raise

@@ -44,7 +44,7 @@ DENIED = {
 NOT_PUBLIC = {
     "10.0.0.0/8": "private (RFC 1918)",
     "100.64.0.0/10": "shared by a provider's customers (RFC 6598)",
-    "127.0.0.0/8": "this machine (RFC 1122 section 3.2.1.3)",
+    "127.0.0.0/8": "the proxy's own machine (RFC 1122 section 3.2.1.3)",
     "172.16.0.0/12": "private (RFC 1918)",
     "192.0.0.0/24": "for protocols (RFC 6890)",
     "192.0.2.0/24": "documentation (RFC 5737)",
@@ -54,7 +54,7 @@ NOT_PUBLIC = {
     "198.51.100.0/24": "documentation (RFC 5737)",
     "203.0.113.0/24": "documentation (RFC 5737)",
     "240.0.0.0/4": "reserved (RFC 1112 section 4)",
-    "::1/128": "this machine (RFC 4291 section 2.5.3)",
+    "::1/128": "the proxy's own machine (RFC 4291 section 2.5.3)",
     "64:ff9b:1::/48": "translation inside a network (RFC 8215)",
     "100::/64": "discard (RFC 6666)",
     "2001::/23": "for protocols, Teredo among them (RFC 2928, RFC 4380)",

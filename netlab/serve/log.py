@@ -12,6 +12,7 @@ import threading
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from math import isnan
 from operator import add
 from typing import Any, NamedTuple, get_type_hints
@@ -20,7 +21,7 @@ NONE = -1
 """A whole number that does not exist; none of those in the log is negative."""
 HEADS = 1_000
 """Of so many latest rows the heads of request and response are kept."""
-BATCH = 250
+BATCH = 64
 STATUS = 5
 """Where the status is in whatever ``rows_of`` makes a row of."""
 FLAGS = ("reused", "keep_alive")
@@ -118,48 +119,65 @@ class ProxyRow(NamedTuple):
 Row = WebRow | ProxyRow
 
 
+Heads = tuple[bytes, ...]
+"""Those of one request."""
+NO_HEADS: Heads = (b"", b"", b"", b"")
 RowsOf = Callable[[list[Any]], Iterator[Sequence[Any]]]
 
 
 class Log:
     """At most ``rows`` rows of one kind, the latest ones.
 
+    One thread adds rows; others may look meanwhile. What they see is a copy that is quickly made, so that whoever adds
+    rows waits only that long; everything else is done afterwards.
+
     Attributes
     ----------
-    lock
-        Held by whoever looks at several things that belong together.
     statuses
         How many rows of each status were added, all counted.
     """
 
     def __init__(self, rows: int, kind: type[Row], network: str = "live", rows_of: RowsOf = iter) -> None:
-        self.lock = threading.RLock()
         self.statuses: Counter[int] = Counter()
         self._most, self._kind, self._network, self._rows_of = rows, kind, network, rows_of
-        self._waiting: list[Sequence[Any]] = []
+        self._lock = threading.Lock()
+        """Held while the rows below change or are copied."""
+        self._waiting: list[tuple[Any, Heads]] = []
+        """What was added last; appending to it needs no lock."""
         self._columns: list[Any] = [_column(each) for each in get_type_hints(kind).values()]
-        self._heads: deque[tuple[bytes, ...]] = deque(maxlen=min(rows, HEADS))
+        self._heads: deque[Heads] = deque(maxlen=min(rows, HEADS))
+        """Those of the last rows in the columns."""
 
     def __len__(self) -> int:
-        with self.lock:
+        with self._lock:
             self._gather()
             return min(self._count(), self._most)
 
     def add(self, row: Sequence[Any], *heads: bytes) -> None:
         """Append what ``rows_of`` makes a row of its kind from, with its heads; the oldest one goes when there is no
         room."""
-        with self.lock:
-            self.statuses[max(row[STATUS], 0)] += 1
-            self._waiting.append(row)
-            self._heads.append(heads)
-            if len(self._waiting) >= BATCH:
+        self.statuses[max(row[STATUS], 0)] += 1
+        self._waiting.append((row, heads))
+        if len(self._waiting) >= BATCH:
+            with self._lock:
                 self._gather()
-                self._trim(BATCH + self._most // 10)  # seldom, for all others move
 
-    def _trim(self, spare: int = 0) -> None:
-        """Drop the oldest rows, if more than ``spare`` are too many."""
+    def _gather(self) -> None:
+        self._take_in()
+        self._forget()
+
+    def _take_in(self) -> None:
+        """Put what waits behind the rows."""
+        waiting = self._waiting[:]
+        if waiting:
+            self._join([row for row, _ in waiting])
+            self._heads.extend(heads for _, heads in waiting)
+            del self._waiting[: len(waiting)]
+
+    def _forget(self) -> None:
+        """Drop the oldest rows if there are too many: some at once, since each time all others move."""
         excess = self._count() - self._most
-        if excess > spare:
+        if excess > BATCH + self._most // 10:
             self._drop(excess)
 
     # -- how the rows are kept --------------------------------------------------------------------------------------
@@ -167,60 +185,66 @@ class Log:
     def _count(self) -> int:
         return len(self._columns[0])
 
-    def _gather(self) -> None:
-        """Put what waits into the columns."""
-        for column, values in zip(self._columns, zip(*self._rows_of(self._waiting), strict=True), strict=False):
+    def _join(self, records: list[Any]) -> None:
+        """Put what `add` was given behind the rows."""
+        for column, values in zip(self._columns, zip(*self._rows_of(records), strict=True), strict=False):
             column.extend(map(sys.intern, values) if type(column) is list else values)
-        self._waiting.clear()
 
     def _drop(self, rows: int) -> None:
         """Forget so many rows, the oldest ones."""
         for column in self._columns:
             del column[:rows]
 
-    def _cut(self, first: int, last: int) -> dict[str, Sequence[Any]]:
-        """Copies of some rows of all columns."""
-        return {name: column[first:last] for name, column in zip(self._kind._fields, self._columns, strict=True)}
+    def _cut(self, first: int, last: int) -> Any:
+        """Copy some rows, as they are kept."""
+        return [column[first:last] for column in self._columns]
+
+    def _shown(self, cut: Any) -> dict[str, Sequence[Any]]:
+        """Give the columns of what `_cut` gave."""
+        return dict(zip(self._kind._fields, cut, strict=True))
 
     # -- looking at them --------------------------------------------------------------------------------------------
 
-    def latest(self) -> dict[str, Any]:
-        """The row that was added last, by name, with everything that can be computed; a value that does not exist is
-        None."""
-        with self.lock:
-            self._gather()
-            return self._row(self._count() - 1)
-
     def columns(self) -> dict[str, Sequence[Any]]:
-        """Copies of all columns, the oldest row first; a whole number that does not exist is `NONE`."""
-        with self.lock:
-            self._gather()
-            self._trim()
-            return _completed(self._cut(0, self._count()), self._network)
+        """Give all columns, the oldest row first; a whole number that does not exist is `NONE`."""
+        return self._copy(None)[0]
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        columns = self.columns()
-        for values in zip(*columns.values(), strict=True):
-            yield _plain(columns, values)
+    def rows(self) -> Iterator[tuple[dict[str, Any], Heads]]:
+        """Give every row by name, with everything that can be computed, and its heads: none when that is too long ago.
+        A value that does not exist is None."""
+        columns, heads = self._copy(None)
+        for values, each in zip(zip(*columns.values(), strict=True), heads, strict=True):
+            yield _plain(columns, values), each
 
-    def details(self, index: int) -> dict[str, Any]:
-        """Everything about one row, 0 the oldest; a value that does not exist is None. Raises IndexError."""
-        with self.lock:
-            count = len(self)
-            self._trim()
-            if not 0 <= index < count:
-                raise IndexError(index)
-            heads = self.heads(index)
-            return {**self._row(index), "request_head": heads[0], "response_head": heads[1]}
+    def row(self, index: int) -> tuple[dict[str, Any], Heads]:
+        """Give one of them: 0 is the oldest, -1 the latest. Raises IndexError with the number of rows."""
+        columns, heads = self._copy(index)
+        return _plain(columns, [column[0] for column in columns.values()]), heads[0]
 
-    def _row(self, index: int) -> dict[str, Any]:
-        columns = _completed(self._cut(index, index + 1), self._network)
+    def latest(self) -> dict[str, Any]:
+        """Give the row that was added last, even if no row is kept; in the thread that adds them."""
+        with self._lock:
+            self._take_in()
+            cut = self._cut(self._count() - 1, self._count())
+            self._forget()
+        columns = _completed(self._shown(cut), self._network)
         return _plain(columns, [column[0] for column in columns.values()])
 
-    def heads(self, index: int) -> tuple[bytes, ...]:
-        """What was given to `add` with a row, 0 the oldest; empty heads when that is too long ago."""
-        behind = len(self) - index  # 1: the latest row
-        return self._heads[-behind] if behind <= len(self._heads) else (b"",) * 4
+    def _copy(self, index: int | None) -> tuple[dict[str, Sequence[Any]], list[Heads]]:
+        with self._lock:
+            self._gather()
+            end = self._count()
+            first = max(0, end - self._most)
+            rows, before = end - first, end - len(self._heads)  # whose heads are gone
+            if index is not None:
+                if not -rows <= index < rows:
+                    raise IndexError(rows)
+                first += index % rows
+                end = first + 1
+            cut = self._cut(first, end)
+            heads = [NO_HEADS] * max(0, min(before, end) - first)
+            heads += islice(self._heads, max(0, first - before), max(0, end - before))
+        return _completed(self._shown(cut), self._network), heads
 
 
 def _column(kind: type) -> Any:

@@ -8,7 +8,8 @@ The strategy:
 3. A socket stays registered with the selector after it was waited for, because it mostly is again; if something
    happens there that nobody waits for, it is unregistered then.
 4. Answers of a round leave together, `TOGETHER` at most: a client's process is then woken once, not by each of them.
-5. *Fair*: a connection gets `TURN` such steps in a row, and a file goes out in slices; then it stands in line again.
+   None waits longer than `HELD` for the others.
+5. *Fair*: a connection gets `TURN` such steps in a row, or sends one slice of a file; then it stands in line again.
 6. *Bounded*: when there are too many connections, the oldest idle one is closed for a new one, and if none is idle the
    new one is told so.
 7. *Deadlines are absolute*. A peer that sends a byte now and then moves none. They stand in a heap; an entry that
@@ -20,6 +21,7 @@ An exception in a handler ends that connection and nothing else.
 
 from __future__ import annotations
 
+import errno
 import selectors
 import socket
 import ssl
@@ -29,6 +31,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from netlab.errors import RemoteProtocolError
 from netlab.serve.accepting import Accept, Entrance
 from netlab.serve.connection import (
     LATER,
@@ -44,15 +47,15 @@ from netlab.serve.connection import (
 )
 from netlab.serve.deadlines import Deadlines
 from netlab.serve.dialing import LookUps, OpenSocket, Resolve, look_up
-from netlab.serve.loop_asks import UNFINISHED, WAYS
+from netlab.serve.loop_asks import UNFINISHED, WAYS, shake_hands
 from netlab.serve.moving import Pipes
 from netlab.serve.peers import Peer, Watch
 from netlab.serve.pool import IDLE_TIME, MOST, Pool
 
 TURN = 16
 """Steps of one connection before the others have theirs."""
-TOGETHER = 32
-"""Answers that wait for each other, at most: some tenths of a millisecond."""
+TOGETHER, HELD = 32, 1_000_000
+"""Answers that wait for each other, at most, and for how many ns: handlers can be slow."""
 MORE = getattr(socket, "MSG_MORE", 0)
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
@@ -86,6 +89,7 @@ class Loop:
         """They have had their turn, and could go on at once."""
         self._answers: list[Peer] = []
         """They have an answer to send."""
+        self._held_since = 0
         self._deadlines = Deadlines()
         self.at, self._keep_deadline = self._deadlines.at, self._deadlines.keep
         self._count = 0
@@ -95,9 +99,12 @@ class Loop:
         """When the pool is looked through."""
         self._pipes = Pipes()
         self._settling: deque[threading.Event] = deque()
-        self._grace: float | None = None
+        self._stops: deque[int] = deque()
+        """When somebody wants it to end; the earliest counts."""
         self._stop_at: int | None = None
-        self.on_fault: Callable[[Connection, Exception], None] = _ignore
+        self._last_look = False
+        """It has begun to stop; requests may still lie in the sockets."""
+        self.on_fault: Callable[[Connection, BaseException], None] = _ignore
         """Told of an exception that a handler let out; its connection is closed already."""
 
     now = staticmethod(time.monotonic_ns)
@@ -108,7 +115,7 @@ class Loop:
 
     @property
     def stopping(self) -> bool:
-        return self._grace is not None
+        return bool(self._stops) or self._stop_at is not None
 
     def listen(self, listener: socket.socket, accept: Accept) -> None:
         """Serve what comes in at a listening socket; ``accept`` makes the handler of each connection."""
@@ -117,8 +124,9 @@ class Loop:
     # -- from outside -----------------------------------------------------------------------------------------------
 
     def stop(self, grace: float = 3.0) -> None:
-        """End `run`: accept nobody, let answers be finished for ``grace`` seconds, then close. From any thread."""
-        self._grace = grace
+        """End `run`: accept nobody, let answers be finished for ``grace`` seconds, then close. From any thread, and
+        again: somebody else may have less patience, but nobody puts off the end."""
+        self._stops.append(self.now() + int(grace * 1e9))
         self._wake_up()
 
     def settle(self, patience: float = 1.0) -> None:
@@ -145,39 +153,42 @@ class Loop:
             self._entrance.open()
             while self._stop_at is None or (self._peers and self.now() < self._stop_at):
                 ready, self._ready = self._ready, []
-                for key, events in self._selector.select(self._patience(bool(ready or self._answers))):
+                happened = self._selector.select(self._patience(bool(ready or self._answers)))
+                looked = self._held_since = self.now()
+                for key, events in happened:
                     watch = key.data
                     if type(watch) is Watch:
                         if events == READ and watch.reader is not None:  # what nearly always happens
                             peer, watch.reader = watch.reader, None
                             self._step(peer)
-                            if len(self._answers) >= TOGETHER:
-                                self._send_answers()
                         else:
                             self._happened(watch, events)
                     elif watch is None:
                         self._drain_wake()
                     else:
                         self._entrance.accept(key.fileobj, watch)  # type: ignore[arg-type]
+                    self._send_in_time()
                 for peer in ready:
                     self._step(peer)
-                for what in self._deadlines.due(self.now()):
+                while self._found:
+                    self._step(self._found.popleft())
+                self._send_answers()
+                for what in self._deadlines.due(looked):  # not by now: what came meanwhile has come in time
                     if isinstance(what, Peer):
                         self._throw(what, Late())
                     else:
                         what()
-                while self._found:
-                    self._step(self._found.popleft())
-                self._send_answers()
                 while self._settling:
                     self._settling.popleft().set()
-                if self._grace is not None and self._stop_at is None:
-                    self._begin_to_stop()
+                if self._last_look:
+                    self._close_idle_ones()
+                while self._stops:
+                    self._begin_to_stop(self._stops.popleft())
         finally:
             self._close_all()
 
     def _patience(self, ready: bool) -> float | None:
-        if ready:
+        if ready or self._last_look:
             return 0.0
         times = [at for at in (self._deadlines.next_at, self._stop_at) if at is not None]
         return max(0, min(times) - self.now()) / 1e9 if times else None
@@ -186,6 +197,12 @@ class Loop:
         answers, self._answers = self._answers, []
         for peer in answers:
             self._step(peer)
+
+    def _send_in_time(self) -> None:
+        """Send the answers if there are enough of them, or they have been held for long enough."""
+        if self._answers and (len(self._answers) >= TOGETHER or self.now() - self._held_since > HELD):
+            self._send_answers()
+            self._held_since = self.now()
 
     def _happened(self, watch: Watch, events: int) -> None:
         """A socket can be read or written: go on with whoever waited for it."""
@@ -209,11 +226,17 @@ class Loop:
         except BlockingIOError:
             pass
 
-    def _begin_to_stop(self) -> None:
+    def _begin_to_stop(self, at: int) -> None:
         self._entrance.shut()
-        self._stop_at = self.now() + int((self._grace or 0.0) * 1e9)
-        for peer in list(self._peers):
+        self._stop_at = at if self._stop_at is None else min(at, self._stop_at)
+        self._last_look = True
+        for peer in self._peers:
             peer.connection.stopping = True
+
+    def _close_idle_ones(self) -> None:
+        """Whoever has asked nothing by now, in the round after the server began to stop, gets no answer any more."""
+        self._last_look = False
+        for peer in list(self._peers):
             if peer.connection.idle:
                 self._close(peer)
 
@@ -234,6 +257,7 @@ class Loop:
         """Begin with a new connection."""
         self._add(peer)
         self._step(peer)
+        self._send_in_time()
 
     def _add(self, peer: Peer) -> None:
         self._peers[peer] = None
@@ -278,6 +302,8 @@ class Loop:
                     return
                 if result is UNFINISHED:
                     self._progress(peer)
+                    if type(wanted) is SendFile:
+                        break  # a slice is enough for one turn
                     continue
                 peer.done = 0
                 wanted = peer.wanted = peer.handler.send(result)
@@ -300,18 +326,17 @@ class Loop:
             self._ready.append(peer)
         except StopIteration:
             self._end(peer)
-        except DialFailed as failure:
+        except (DialFailed, RemoteProtocolError) as failure:
             self._throw(peer, failure)
-        except OSError:
-            self._throw(peer, self._gone(peer))
-        except Exception as fault:
+        except OSError as error:  # EIO: it is not the other side, but the disk
+            self._throw(peer, error if error.errno == errno.EIO else self._gone(peer))
+        except (Exception, SystemExit) as fault:
             self._let_out(peer, fault)
 
     def _try(self, peer: Peer, wanted: Any) -> Any:
         """Do what the handler waits for: its answer, or UNFINISHED. Raises BlockingIOError when it has to wait."""
         if peer.shaking:
-            peer.socket.do_handshake()
-            peer.shaking = False
+            shake_hands(self, peer)
         kind = type(wanted)
         if kind is Receive:
             return (wanted.stream or peer.watch).socket.recv(wanted.limit)
@@ -400,7 +425,7 @@ class Loop:
             gone.stream = getattr(wanted, "stream", None)
         return gone
 
-    def _throw(self, peer: Peer, error: Exception) -> None:
+    def _throw(self, peer: Peer, error: BaseException) -> None:
         """What the handler waits for will not come."""
         if peer.closed:
             return
@@ -409,7 +434,7 @@ class Loop:
             peer.wanted, peer.done = peer.handler.throw(error), 0
         except StopIteration:
             self._end(peer)
-        except Exception as fault:
+        except (Exception, SystemExit) as fault:
             self._let_out(peer, fault)
         else:
             self._ready.append(peer)
@@ -429,7 +454,7 @@ class Loop:
             peer.moving.close()
             peer.moving = None
 
-    def _let_out(self, peer: Peer, fault: Exception) -> None:
+    def _let_out(self, peer: Peer, fault: BaseException) -> None:
         """A handler has ended by an exception."""
         if peer.parent is not None:
             peer.closed = True
@@ -478,5 +503,5 @@ class Loop:
         self._woken.close()
 
 
-def _ignore(connection: Connection, fault: Exception) -> None:
+def _ignore(connection: Connection, fault: BaseException) -> None:
     """Nobody asked to be told."""

@@ -1,4 +1,4 @@
-"""How the loop does what a handler may ask for, but for receiving and sending, which it does itself.
+"""How the loop does what a handler may ask for, but for receiving and sending, which it does itself; and TLS.
 
 Each function gives the answer, or UNFINISHED when a part of it is done, or raises BlockingIOError when it has to wait;
 then `Loop._wait` or the function itself has seen to it that somebody tells.
@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from netlab.errors import RemoteProtocolError
 from netlab.serve.connection import (
     Dial,
     DialFailed,
@@ -27,7 +28,7 @@ from netlab.serve.connection import (
 )
 from netlab.serve.dialing import Dialing, written_out
 from netlab.serve.moving import moving
-from netlab.serve.peers import Peer, Watch
+from netlab.serve.peers import NOT_TLS, Peer, Watch, prepared, speaks_plainly
 
 if TYPE_CHECKING:
     from netlab.serve.loop import Loop
@@ -38,6 +39,21 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 UNFINISHED = object()
 """What was wanted is done in part, and goes on."""
+
+
+def shake_hands(loop: Loop, peer: Peer) -> None:
+    """Go on with the handshake of TLS. Whoever speaks plain HTTP instead is answered plainly, by the exception."""
+    if not speaks_plainly(peer.socket):
+        peer.socket.do_handshake()
+        peer.shaking = False
+        return
+    watch = peer.watch
+    if watch.events:
+        loop._selector.unregister(watch.socket)
+        watch.events = 0
+    watch.socket = peer.socket = prepared(socket.socket(fileno=watch.socket.detach()))
+    peer.secure = peer.shaking = False
+    raise RemoteProtocolError("this is plain HTTP, and the port speaks TLS: use https://", 400, NOT_TLS)
 
 
 def _send_slice(loop: Loop, peer: Peer, wanted: SendFile) -> Any:
@@ -122,6 +138,7 @@ def _dial(loop: Loop, peer: Peer, wanted: Dial) -> Any:
             wanted.addresses,
             lambda each: loop._drop(peer.attempts.get(each) or Watch(each)),
             loop._open_socket,
+            wanted.tell,
         )
     dialing, attempts = peer.dialing, peer.attempts
     won = dialing.go(loop.now())

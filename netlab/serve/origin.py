@@ -15,6 +15,7 @@ from netlab.serve.failure import Failed
 from netlab.serve.guard import Guard
 
 Begin = Callable[[str], None]
+Tried = Callable[[str], None]
 
 NAMES_KEPT = 5 * SECOND
 MOST_NAMES = 256
@@ -48,27 +49,28 @@ class Origins:
         """Until when it is sure which connection in the pool a client may have."""
 
     def reach(
-        self, connection: Connection, host: str, port: int, *, fresh: bool, sure: bool, begin: Begin
+        self, connection: Connection, host: str, port: int, *, fresh: bool, sure: bool, begin: Begin, tried: Tried
     ) -> Generator[Wanted, Any, Origin]:
         """Give a connection to an origin; raises `Failed`. ``fresh``: one that was not used before; ``sure``: one that
-        was is looked at once more; ``begin`` is told of the phases dns and connect."""
+        was is looked at once more; ``begin`` is told of the phases dns and connect, ``tried`` of each address that is
+        called, or may not be."""
         connection.within(self._timeout)
         try:
             addresses = yield from self._addresses(connection, host, port, begin)
-            allowed = self._allowed(connection, host, port, addresses)
+            allowed = self._allowed(connection, host, port, addresses, tried)
             if not fresh:
                 for _, (text, *_rest) in allowed:
                     stream = yield from connection.take((host, port, text), text, sure)
                     if stream is not None:
                         return Origin(stream, (host, port, text), True)
             begin("connect")
-            stream = yield from connection.dial_one_of(allowed)
+            stream = yield from connection.dial_one_of(allowed, tried)
         except DialFailed as failure:
             self._names.pop((host, port), None)
             self._first.clear()
-            raise Failed(failure.kind, f"cannot connect to {host}: {failure}") from None
+            raise Failed(failure.kind, f"this proxy cannot connect to {host}: {failure}") from None
         except Late:
-            text = f"cannot connect to {host} port {port} within {self._timeout:g} seconds"
+            text = f"this proxy cannot connect to {host} port {port} within {self._timeout:g} seconds"
             raise Failed("connection_timeout", text) from None
         return Origin(stream, (host, port, stream.address), False)
 
@@ -87,22 +89,24 @@ class Origins:
         try:
             found = yield from connection.look_up(host, port)
         except Late:
-            text = f"nobody has told the address of {host} within {self._timeout:g} seconds"
+            text = f"nobody has told this proxy the address of {host} within {self._timeout:g} seconds"
             raise Failed("dns_timeout", text) from None
         if len(self._names) >= MOST_NAMES:
             self._names.clear()
         self._names[host, port] = connection.now() + NAMES_KEPT, found
         return found
 
-    def _allowed(self, connection: Connection, host: str, port: int, addresses: list[Address]) -> list[Address]:
+    def _allowed(
+        self, connection: Connection, host: str, port: int, addresses: list[Address], tried: Tried
+    ) -> list[Address]:
         """Leave out what the client may not reach."""
         local, server = is_local(connection.client, connection.server), host_of(connection.server)
-        allowed, why = [], ""
+        allowed, prohibited, why = [], "", ""
         for address in addresses:
             text = str(address[1][0])
             reason = self._guard.why_not(host, text, port, local, server)
             if reason:
-                why = why or f"{text}: {reason}"
+                prohibited, why = text, f"{text}: {reason}"
             else:
                 allowed.append(address)
         if allowed:
@@ -111,5 +115,6 @@ class Origins:
             until = self._names[host, port][0]
             self._first[host, port, local, server] = until, (host, port, str(allowed[0][1][0]))
         else:
+            tried(prohibited)
             raise Failed("destination_ip_prohibited", f"this proxy does not connect to {why}", "RFC 9110 15.5.4")
         return allowed

@@ -1,4 +1,5 @@
-"""One half of an exchange between a client and an origin: the answer in (``upload.py`` has the request's content).
+"""One half of an exchange between a client and an origin: the answer on to the client (``hearing.py`` reads it,
+``upload.py`` has the request's content).
 
 Nothing is ever held whole: a piece is read when there is room for it on the other side, and large contents that nobody
 needs to see are moved by the driver. The answer is framed anew from what was understood; where its content has no
@@ -11,102 +12,23 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from netlab.errors import HTTPError
 from netlab.http import writer
-from netlab.http.events import Data, EndOfMessage, Field, Request, Response
+from netlab.http.events import Data, EndOfMessage, Field, Request
 from netlab.http.forwarding import trailers
 from netlab.http.framing import Framing
-from netlab.http.reader import Limits, Reader
-from netlab.serve.connection import Connection, Gone, Late, Move, Receive, Send, Wanted
+from netlab.serve.connection import Connection, Gone, Late, Move, Send, Turn, Wanted
 from netlab.serve.exchange import Steps
 from netlab.serve.failure import Failed
+from netlab.serve.hearing import SILENT, Answers
 from netlab.serve.origin import Origin
 from netlab.serve.tunnel import Carry
 
 LARGE = 64 * 1024
 """Content that is moved unseen, if so much of it is still to come."""
-MOST_INTERIM = 32
-"""Interim answers (1xx) before the final one."""
-
-
-class Stale(Exception):
-    """The origin had closed a connection that was used again, before it said anything: another one may do."""
 
 
 class Slow(Exception):
     """The client takes nothing of the answer."""
-
-
-class Answers:
-    """What an origin says on one connection, in answer to one request."""
-
-    def __init__(self, connection: Connection, origin: Origin, request: Request, head_limit: int) -> None:
-        self._connection, self._origin, self._request = connection, origin, request
-        self.reader = Reader("client", Limits(head=head_limit))
-        self.heard = False
-        """It has said something."""
-        self._later = Receive(65_536, origin.stream, True)
-
-    def take(self, data: bytes) -> None:
-        """Take what has been received already."""
-        self.heard = True
-        self.reader.feed(data)
-
-    def head(self, interim: Callable[[Response], Steps]) -> Generator[Wanted, Any, Response]:
-        """Read the head of the final answer; ``interim`` gets those before. Raises `Failed` and `Stale`."""
-        reader, method, count = self.reader, self._request.method, 0
-        try:
-            while True:
-                event = reader.next_event(method)
-                if event is None:
-                    data = yield self._later
-                    if not data and not self.heard:
-                        raise self._silent("the origin has closed the connection without an answer")
-                    self.heard = True
-                    reader.feed(data)
-                elif isinstance(event, Response):
-                    if event.status >= 200 or event.status == 101:
-                        return event
-                    count += 1
-                    if count > MOST_INTERIM:
-                        raise Failed("http_protocol_error", f"more than {MOST_INTERIM} interim answers")
-                    yield from interim(event)
-                elif isinstance(event, EndOfMessage):
-                    reader.next_message()
-        except Gone as gone:
-            if gone.stream is None:
-                raise
-            raise self._silent("the origin has reset the connection") from None
-        except HTTPError as fault:
-            large = fault.status_hint in (414, 431)
-            kind = "http_response_header_section_size" if large else "http_protocol_error"
-            raise Failed(kind, f"the origin's answer breaks a rule: {fault}", fault.rule) from None
-
-    def _silent(self, reason: str) -> Exception:
-        if self._origin.reused and not self.heard:
-            return Stale(reason)
-        return Failed("connection_terminated", reason)
-
-    def ready(self) -> Data | EndOfMessage | None:
-        """Give a piece of content, or the end, if it is here already; raises `Failed` for what breaks a rule."""
-        try:
-            event = self.reader.next_event()
-        except HTTPError as fault:
-            kind = "http_response_incomplete" if self.reader.ended else "http_protocol_error"
-            raise Failed(kind, f"the answer has broken off: {fault}", fault.rule) from None
-        assert event is None or isinstance(event, Data | EndOfMessage)
-        return event
-
-    def next_event(self) -> Generator[Wanted, Any, Data | EndOfMessage]:
-        """Give a piece of content, or the end; raises `Failed` when it breaks off."""
-        try:
-            while (event := self.ready()) is None:
-                self.reader.feed((yield self._later))
-        except Late:
-            raise Failed("http_response_incomplete", "nothing more of the answer has come for too long") from None
-        except Gone:
-            raise Failed("http_response_incomplete", "the origin has reset the connection") from None
-        return event
 
 
 class Passing:
@@ -122,6 +44,7 @@ class Passing:
         length: int,
         *,
         body_time: float,
+        ended: bool = False,
         see: Callable[[bytes], None] | None = None,
         carry: Carry | None = None,
     ) -> None:
@@ -132,7 +55,9 @@ class Passing:
         """How the client knows the end: none, length, chunked or close."""
         self._length = length
         """Bytes of content that were promised, if ``out`` is none or length."""
-        self._body_time, self._see, self._carry = body_time, see, carry
+        self._body_time, self._ended, self._see, self._carry = body_time, ended, see, carry
+        """``_ended``: the client has closed its side. If it is gone altogether, its system says so when it gets the
+        first bytes; so the head is sent alone, and the next bytes tell."""
         self._for_client = False
         """It is the client that holds up what is moved."""
         self.sent = 0
@@ -140,6 +65,9 @@ class Passing:
 
     def run(self) -> Steps:
         """Pass on head, content and trailers."""
+        if self._ended:
+            yield from self._flush()
+            yield Turn()
         if self._carry is not None:
             yield from self._by_learner(self._carry)
             return
@@ -193,7 +121,7 @@ class Passing:
         except Late:
             if self._for_client:
                 raise Slow from None
-            raise Failed("http_response_incomplete", "nothing more of the answer has moved for too long") from None
+            raise Failed("http_response_incomplete", SILENT) from None
         except Gone as gone:
             if gone.stream is None:
                 raise
@@ -226,7 +154,7 @@ class Passing:
             if isinstance(event, EndOfMessage):
                 end.append(event)
         if self._out == "length" and self.content < self._length:
-            text = f"relay has passed on {self.content} of {self._length} bytes"
+            text = f"this proxy's relay has passed on {self.content} of {self._length} bytes"
             raise Failed("proxy_internal_error", text, "RFC 9112 6.3")
         self._finish(end[0])
         yield from self._flush()
@@ -262,7 +190,8 @@ class _Client:
         passing = self._passing
         passing.content += len(data)
         if passing._out in ("none", "length") and passing.content > passing._length:
-            raise Failed("proxy_internal_error", f"relay sends more than the {passing._length} bytes", "RFC 9112 6.3")
+            text = f"this proxy's relay sends more than the {passing._length} bytes"
+            raise Failed("proxy_internal_error", text, "RFC 9112 6.3")
         passing._waiting.append(writer.chunk(bytes(data)) if passing._out == "chunked" else bytes(data))
         yield from passing._flush()
 

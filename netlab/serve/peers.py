@@ -15,6 +15,8 @@ from netlab.serve.moving import Copying, Splicing
 RESERVE = 64
 """Descriptors that are kept for files, and for telling people that the server is full."""
 MOST_DESCRIPTORS = 65_536
+NOT_TLS = "RFC 8446 5.1"
+"""Says how a record of TLS begins, and that is by no letter."""
 NO_ATTEMPTS: dict[socket.socket, Watch] = {}
 
 
@@ -100,6 +102,15 @@ def _descriptors_in_use() -> int:
 def is_here(address: str) -> bool:
     """Whether an address is one of this machine's loopback."""
     return address.startswith("127.") or address in ("::1", "::ffff:127.0.0.1")
+
+
+def speaks_plainly(sock: socket.socket) -> bool:
+    """Whether what has come on a new connection, if anything, begins like a request in plain HTTP: by a letter."""
+    try:
+        # As a plain socket: that of TLS refuses to look ahead.
+        return socket.socket.recv(sock, 1, socket.MSG_PEEK).isalpha()
+    except BlockingIOError:
+        return False
 
 
 def text_of(address: Any) -> str:

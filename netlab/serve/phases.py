@@ -26,13 +26,13 @@ class Phases:
     def current(self) -> str:
         return self._current
 
-    def begin(self, name: str) -> None:
-        """The phase before ends here; one that comes again goes on."""
-        self._leave()
+    def begin(self, name: str, at: int = 0) -> None:
+        """The phase before ends here, or has ended ``at`` some time; one that comes again goes on."""
+        self._leave(at)
         self._current = name
 
-    def _leave(self) -> None:
-        now = self._now()
+    def _leave(self, at: int = 0) -> None:
+        now = at or self._now()
         if self._current:
             self._spent[self._current] = self._spent.get(self._current, 0) + now - self._at
         self._at = now

@@ -9,6 +9,7 @@ silence; and every request makes a row, the refused ones and tunnels included. T
 ``again.py``           the shorter way for what was seen before, byte for byte
 ``refusing.py``        who (``access.py``) may do what
 ``origin.py``          the way to an origin: names, ``guard.py`` (where to), the pool, dialling
+``hearing.py``         what an origin answers, and what the client says meanwhile
 ``passing.py``         answers on their way back; ``upload.py``: the content of requests on its way out
 ``tunnel.py``          bytes both ways, after CONNECT or a change of protocol
 ``proxy_log.py``       rows of the log
@@ -19,12 +20,11 @@ What is changed in a message is in ``http/forwarding.py``.
 
 from __future__ import annotations
 
-from netlab.http.proxy_status import proxy_status
 from netlab.http.reader import Reader
 from netlab.serve.access import host_of, is_local
 from netlab.serve.again import quickly, send_hit
 from netlab.serve.connection import LATER, SECOND, Connection, Gone, Handler, Late
-from netlab.serve.exchange import turn_away
+from netlab.serve.failure import Failed
 from netlab.serve.proxy_exchange import ProxyExchange
 from netlab.serve.proxy_log import rows_of
 from netlab.serve.proxy_settings import Proxy
@@ -34,17 +34,13 @@ __all__ = ["Proxy", "forward", "rows_of"]
 
 def forward(connection: Connection, proxy: Proxy) -> Handler:
     """Serve one connection."""
-    if connection.full:
+    return _turn_away(connection, proxy) if connection.full else _exchanges(connection, proxy)
 
-        def log(started_at: int, head: bytes, content: int) -> None:
-            exchange = ProxyExchange(connection, proxy, Reader("server"), 1)
-            exchange.started_at, exchange.head = started_at, head
-            exchange.status, exchange.sent = 503, len(head) + content
-            exchange.note("connection_limit_reached")
 
-        told = (b"Proxy-Status", proxy_status(proxy.pseudonym, "connection_limit_reached"))
-        return turn_away(connection, proxy.bounds, proxy.wall, log, [told])
-    return _exchanges(connection, proxy)
+def _turn_away(connection: Connection, proxy: Proxy) -> Handler:
+    """Tell somebody that there are too many connections (RFC 9110 section 15.6.4)."""
+    exchange = ProxyExchange(connection, proxy, Reader("server"), 1)
+    yield from exchange.refuse(Failed("connection_limit_reached", "all connections that this proxy takes are in use"))
 
 
 def _exchanges(connection: Connection, proxy: Proxy) -> Handler:

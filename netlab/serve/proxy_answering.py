@@ -12,7 +12,7 @@ from netlab.errors import LocalProtocolError
 from netlab.http import writer
 from netlab.http.events import Field, Request
 from netlab.http.reader import USERINFO, Reader
-from netlab.serve.connection import SECOND, Connection, Gone, Late, Wanted
+from netlab.serve.connection import SECOND, Connection, Gone, Late, Send, Turn, Wanted
 from netlab.serve.exchange import Exchange, Steps, keeps
 from netlab.serve.failure import Failed, page
 from netlab.serve.origin import Origin
@@ -29,13 +29,18 @@ ALL_HERE = ("none", "tunnel")
 """Framings of requests whose end is that of their head."""
 
 
+Resumed = tuple[Origin, bytes, Exception | None, int, int]
+"""Where a request was sent to, what has come of the answer, what has gone wrong, and when sending it began and ended
+(0: it did not end)."""
+
+
 class Answering(Exchange):
     """One request, the origin, and the answer."""
 
     __slots__ = (
-        "_phases", "_proxy", "answered_at", "attempt", "begun", "cached", "close_reason", "forwarded_head", "framing",
-        "head", "keep", "mark", "origin", "origin_address", "origin_head", "reason", "resumed", "reused", "status",
-        "tunnel", "upload", "upstream",
+        "_phases", "_proxy", "answered_at", "attempt", "begun", "cached", "client_ended", "close_reason",
+        "forwarded_head", "framing", "head", "keep", "mark", "origin", "origin_address", "origin_head", "reason",
+        "resumed", "reused", "status", "tunnel", "upload", "upstream",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, proxy: Proxy, reader: Reader, number: int) -> None:
@@ -60,8 +65,10 @@ class Answering(Exchange):
         """What is worth noting, although it was no fault."""
         self.answered_at = 0
         self.tunnel: Tunnel | None = None
-        self.resumed: tuple[Origin, bytes, Exception | None] | None = None
-        """The request has been sent already: where to, what has come of the answer, and what has gone wrong."""
+        self.client_ended = False
+        """It has closed its side while it waited. It may be gone, or listen still: TCP does not tell."""
+        self.resumed: Resumed | None = None
+        """The request has been sent already."""
 
     def take_known(self, request: Request) -> None:
         """Take a request that was read elsewhere."""
@@ -114,13 +121,44 @@ class Answering(Exchange):
     def _late(self) -> Failed:
         """Say who was too slow."""
         if self.request is None:
-            return Failed("http_request_error", "the head did not arrive within its time", "RFC 9110 15.5.9", 408)
+            return _slow_client("head")
         waits_for = self.upload.waits_for if self.upload else ""
         if waits_for == "client":
-            return Failed("http_request_error", "the content did not arrive within its time", "RFC 9110 15.5.9", 408)
+            return _slow_client("content")
         if waits_for == "origin" and self.upload and not self.upload.broken:
-            return Failed("http_response_timeout", "the origin takes nothing of the request")
-        return Failed("http_response_timeout", f"no answer within {self._proxy.bounds.answer_time:g} seconds")
+            return Failed("http_response_timeout", "the origin takes nothing of your client's request")
+        text = f"the origin has sent no answer within {self._proxy.bounds.answer_time:g} seconds"
+        return Failed("http_response_timeout", text)
+
+    def hear(self, data: bytes) -> None:
+        """Take what the client says while it waits."""
+        if data:
+            self.reader.feed(data)  # its next request: that has time
+        else:
+            self.client_ended = True
+
+    def look_after_client(self, failure: Failed | None) -> Generator[Wanted, Any, str]:
+        """One that has closed its side has been sent its answer. If it was gone, its system has answered that with a
+        reset by now, if it is near, and nothing can be sent any more; gives what the log says then."""
+        try:
+            yield Turn()
+            yield Send(b"")
+        except Gone:
+            self.begun = False
+            if failure is not None:
+                self.close_reason = _for_log(failure.reason)
+            return self._gone()
+        self.keep, self.close_reason = False, self.close_reason or "the client closed its side while it waited"
+        return ""
+
+    def _gone(self) -> str:
+        """Give what the log says of a client that is gone. nginx has the status 499 for one that did not wait for its
+        answer; in HTTP there is none, for there was no answer."""
+        if self.begun and not (self.client_ended and self.sent <= len(self.head)):
+            return "the client went away"
+        self.keep, self.status, self.reason, self.framing, self.head = False, 0, b"", "", b""
+        self.sent = self.answered_at = 0
+        return "the client went away before there was an answer" if self.request is not None else "the client went away"
 
     def _fault(self, fault: Exception) -> tuple[Failed, str]:
         """An exception in here: the client learns a number, the log what happened."""
@@ -128,13 +166,13 @@ class Answering(Exchange):
         number = f"{self.connection.number}.{self.number}"
         rule = fault.rule if isinstance(fault, LocalProtocolError) else ""
         error = f"fault {number}: {type(fault).__name__}: {fault} ({basename(where.filename)}, line {where.lineno})"
-        text = f"This is fault {number}; the proxy's log says more."
+        text = f"this is fault {number}; the log of this proxy says more"
         return Failed("proxy_internal_error", text, rule or "RFC 9110 15.6.1"), error
 
     def _tell(self, failure: Failed) -> Generator[Wanted, Any, bool]:
         """Answer with a page, if no answer has begun; gives whether the connection goes on."""
         if not self.close_reason and (self.begun or failure.kind == "http_request_error"):
-            self.close_reason = failure.reason
+            self.close_reason = _for_log(failure.reason)
         if self.begun:
             return False
         request = self.request
@@ -177,3 +215,13 @@ class Answering(Exchange):
             self.close_reason or error, self.attempt,
         )  # fmt: skip
         self._proxy.note(record, head, self.head, self.forwarded_head, self.origin_head)
+
+
+def _for_log(reason: str) -> str:
+    """A reason as those say it who are not the client."""
+    return reason.replace("your client", "the client")
+
+
+def _slow_client(part: str) -> Failed:
+    text = f"the {part} of your client's request did not arrive within its time"
+    return Failed("http_request_error", text, "RFC 9110 15.5.9", 408)

@@ -18,12 +18,13 @@ from netlab.http.dates import write_date
 from netlab.http.events import EndOfMessage, Field, Request, Response
 from netlab.http.forwarding import IDEMPOTENT, METHODS, end_to_end
 from netlab.serve.access import host_of, is_local
-from netlab.serve.connection import Gone, Late, Send, Wanted
+from netlab.serve.connection import LATER, Gone, Late, Send, Wanted
 from netlab.serve.exchange import Steps, keeps, linger
 from netlab.serve.failure import Failed
+from netlab.serve.hearing import Answers, Stale
 from netlab.serve.known import SHORT, Hit, KnownAnswer, Plan
 from netlab.serve.origin import Origin
-from netlab.serve.passing import Answers, Passing, Slow, Stale, out_fields, way_out
+from netlab.serve.passing import Passing, Slow, out_fields, way_out
 from netlab.serve.proxy_answering import HEAD_END, Answering
 from netlab.serve.refusing import admit, check, check_tunnel
 from netlab.serve.tunnel import Tunnel
@@ -36,6 +37,10 @@ must not hand it to those."""
 
 class _Early(Exception):
     """The whole answer has come before the whole request has been sent: nobody needs the rest."""
+
+
+class _Answered(Exception):
+    """The whole answer has been passed on: nobody needs to listen to the client any more."""
 
 
 class ProxyExchange(Answering):
@@ -68,11 +73,11 @@ class ProxyExchange(Answering):
         except Failed as failed:
             failure = failed
         except RemoteProtocolError as fault:
-            failure = Failed("http_request_error", str(fault), fault.rule, fault.status_hint)
+            failure = Failed("http_request_error", f"your client's request: {fault}", fault.rule, fault.status_hint)
         except Slow:
             error, self.keep = "the client took nothing of the answer for too long", False
         except Gone:
-            error, self.keep = "the client went away", False
+            error, self.keep = self._gone(), False
         except GeneratorExit:
             if self.received:
                 self.note("the proxy was stopped")
@@ -85,11 +90,20 @@ class ProxyExchange(Answering):
             self.keep = yield from self._tell(failure)
         if self.origin is not None:
             yield from self.origin.hang_up()
+        if self.client_ended and not error and self.tunnel is None:
+            error = yield from self.look_after_client(failure)
         self.note(error or (failure.kind if failure else ""), failure.rule if failure else "")
         if not self.keep and not error.startswith("the client") and self.tunnel is None:
             yield from linger(self.connection, self.bounds)
         self.reader.next_message()
         return self.keep
+
+    def refuse(self, failure: Failed) -> Steps:
+        """Answer somebody whose request is not even read."""
+        self._phases.start(self.started)
+        yield from self._tell(failure)
+        self.note(failure.kind, failure.rule)
+        yield from linger(self.connection, self.bounds)
 
     def _serve(self, request: Request) -> Generator[Wanted, Any, bool]:
         admit(self._proxy, self.connection, request)
@@ -112,7 +126,8 @@ class ProxyExchange(Answering):
         if decision.refused:
             self.cached = "miss"
             said = [(b"Cache-Status", decision.cache_status)]
-            raise Failed("cache_miss", "only-if-cached was asked for, and it is not", "RFC 9111 5.2.1.7", fields=said)
+            text = "your client has asked for only-if-cached, and this proxy has nothing in its cache that would do"
+            raise Failed("cache_miss", text, "RFC 9111 5.2.1.7", fields=said)
         try:
             return (yield from self._fetch(request, decision))
         except Failed:
@@ -131,7 +146,8 @@ class ProxyExchange(Answering):
         if request.parts.form != "asterisk" and forwarding.max_forwards(request) != 0:
             return False
         if self.reader.framing.kind != "none":
-            raise Failed("http_request_error", "content that nobody has asked for", "RFC 9110 9.3.7")
+            text = "your client has sent this proxy content that it has no use for"
+            raise Failed("http_request_error", text, "RFC 9110 9.3.7")
         fields: list[Field] = [(b"Date", write_date(self._second()))]
         if request.method == b"TRACE":
             content = forwarding.trace_content(self.reader.head)
@@ -148,10 +164,14 @@ class ProxyExchange(Answering):
         self.upstream = f"{f'[{host}]' if ':' in host else host}:{port}"
         sure = self.request is None or self.request.method not in IDEMPOTENT or self.reader.framing.kind != "none"
         origin = yield from self._proxy.origins.reach(
-            self.connection, host, port, fresh=fresh, sure=sure, begin=self._phases.begin
+            self.connection, host, port, fresh=fresh, sure=sure, begin=self._phases.begin, tried=self._try
         )
         self.origin, self.origin_address, self.reused = origin, origin.address, origin.reused
         return origin
+
+    def _try(self, address: str) -> None:
+        """Note where it is tried: if nothing comes of that, the row shows the last one."""
+        self.origin_address = address
 
     def _fetch(self, request: Request, decision: Decision | None) -> Generator[Wanted, Any, bool]:
         """Pass the request on, and the answer back; a second time, if the first connection had gone stale."""
@@ -164,11 +184,13 @@ class ProxyExchange(Answering):
             resumed, self.resumed = self.resumed, None
             origin = self._again_at(resumed[0]) if resumed else (yield from self._reach(host, port, self.attempt > 1))
             self.forwarded_head = head
-            self._phases.begin("send")
-            answers = Answers(self.connection, origin, request, self._proxy.bounds.answer_head)
+            self._phases.begin("send", resumed[3] if resumed else 0)
+            answers = Answers(
+                self.connection, origin, request, self._proxy.bounds.answer_head,
+                self.hear if self.reader.framing.kind == "none" else None,
+            )  # fmt: skip
             try:
                 if resumed is not None:
-                    self._phases.begin("wait")
                     self._resume(answers, *resumed[1:])
                     yield from self._receive(request, decision, origin, answers)
                 elif self.reader.framing.kind == "none":
@@ -195,13 +217,16 @@ class ProxyExchange(Answering):
         self.origin, self.origin_address, self.reused = origin, origin.address, True
         return origin
 
-    @staticmethod
-    def _resume(answers: Answers, data: bytes, trouble: Exception | None) -> None:
-        if trouble is not None:
+    def _resume(self, answers: Answers, data: bytes, trouble: Exception | None, began: int, ended: int) -> None:
+        self._phases.begin("wait", ended)
+        if isinstance(trouble, Late):  # so far: the origin is given its full time
+            self.connection.deadline = self.started + self._proxy.answer_ns
+        elif trouble is not None:
             raise trouble
-        if not data:
+        elif not data:
             raise Stale("the origin has closed the connection")
-        answers.take(data)
+        if data:
+            answers.take(data)
 
     def _is_plain(self, request: Request) -> bool:
         """Whether everything that becomes of a request and its answer follows from their bytes alone."""
@@ -240,8 +265,10 @@ class ProxyExchange(Answering):
         self.upload = Upload(self, origin, head)
         try:
             yield from self.connection.together(
-                self._send_content(self.upload), self._receive(request, decision, origin, answers)
+                self._send_content(self.upload), self._receive_all(request, decision, origin, answers)
             )
+        except _Answered:
+            pass
         except _Early:
             self.keep = False
             self.close_reason = "the answer came before the end of the request"
@@ -251,6 +278,12 @@ class ProxyExchange(Answering):
         if upload.done and self._phases.current == "send":
             self._phases.begin("wait")
             self.connection.within(self._proxy.bounds.answer_time)
+        if upload.done:
+            self.hear((yield LATER))
+
+    def _receive_all(self, request: Request, decision: Decision | None, origin: Origin, answers: Answers) -> Steps:
+        yield from self._receive(request, decision, origin, answers)
+        raise _Answered
 
     # -- the answer -------------------------------------------------------------------------------------------------
 
@@ -313,7 +346,8 @@ class ProxyExchange(Answering):
         self._begin_answer(request, response.status, response.reason, fields, out)
         passing = Passing(
             self.connection, answers, origin, self.head, out, how.length if out == "length" else 0,
-            body_time=proxy.bounds.body_time, see=storing.add if storing else None, carry=proxy.carry,
+            body_time=proxy.bounds.body_time, ended=self.client_ended, see=storing.add if storing else None,
+            carry=proxy.carry,
         )  # fmt: skip
         before = self.sent
         try:

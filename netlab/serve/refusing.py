@@ -23,7 +23,9 @@ def admit(proxy: Proxy, connection: Connection, request: Request) -> None:
     if access.asks:
         given = request.all(b"proxy-authorization")
         if len(given) > 1 or not access.knows(given[0] if given else None):
-            text = "this proxy wants a name and a password" if not given else "name or password are wrong"
+            text = "this proxy wants a name and a password"
+            if given:
+                text = "this proxy knows nobody with the name and the password that your client has sent"
             asks = [(b"Proxy-Authenticate", REALM)]
             raise Failed("http_request_denied", text, "RFC 9110 11.7.1", 407, asks)
 
@@ -33,22 +35,24 @@ def check(proxy: Proxy, connection: Connection, request: Request, how: Framing) 
     parts, server = request.parts, connection.server
     if parts.form == "origin":
         text = (
-            "This is a proxy, and the request reads as if it were meant for a web server. Tell your program to use "
-            f"http://{server}/ as its HTTP proxy: curl -x {server} http://…"
+            "this is a proxy, and your client's request reads as if it were meant for a web server. Tell your client "
+            f"to use http://{server}/ as its HTTP proxy: curl -x {server} http://…"
         )
         raise Failed("http_request_error", text, "RFC 9112 3.2.2")
     refuse_loops(proxy, request)
     if parts.form == "asterisk":
         return ""
     if parts.scheme != b"http":
-        text = f"only http can be forwarded, not {parts.scheme.decode()}; https goes through CONNECT"
+        text = f"this proxy forwards only http, not {parts.scheme.decode()}; your client gets https by CONNECT"
         raise Failed("http_request_denied", text, "RFC 9110 7.4", 421)
     if request.method == b"TRACE" and how.kind != "none":
-        raise Failed("http_request_error", "TRACE has no content", "RFC 9110 9.3.8")
+        text = "your client has sent a TRACE with content, and TRACE has none"
+        raise Failed("http_request_error", text, "RFC 9110 9.3.8")
     if not forwarding.host_differs(request):
         return ""
     if proxy.strict:
-        raise Failed("http_request_error", "Host and target name different hosts", "RFC 9112 3.2.2")
+        text = "in your client's request, Host and target name different hosts"
+        raise Failed("http_request_error", text, "RFC 9112 3.2.2")
     return REPLACED
 
 
@@ -57,7 +61,8 @@ def check_tunnel(proxy: Proxy, request: Request) -> tuple[str, int]:
     port = request.parts.port or 443
     if port not in proxy.connect_ports:
         allowed = ", ".join(map(str, sorted(proxy.connect_ports)))
-        raise Failed("http_request_denied", f"tunnels lead to port {allowed} only, not to {port}", "RFC 9110 9.3.6")
+        text = f"tunnels through this proxy lead to port {allowed} only, not to {port}"
+        raise Failed("http_request_denied", text, "RFC 9110 9.3.6")
     refuse_loops(proxy, request)
     return forwarding.host_text(request), port
 
@@ -65,4 +70,5 @@ def check_tunnel(proxy: Proxy, request: Request) -> tuple[str, int]:
 def refuse_loops(proxy: Proxy, request: Request) -> None:
     """Refuse a request that this proxy has forwarded itself."""
     if forwarding.came_from(request, proxy.pseudonym):
-        raise Failed("proxy_loop_detected", "this request has passed here before", "RFC 9110 7.6.3")
+        text = "your client's request has passed this proxy before: its name is in Via"
+        raise Failed("proxy_loop_detected", text, "RFC 9110 7.6.3")

@@ -127,10 +127,10 @@ class Peer:
 class Dialing:
     """An attempt to connect to one address after the other."""
 
-    __slots__ = ("fault", "left", "stream")
+    __slots__ = ("fault", "left", "stream", "tell")
 
     def __init__(self, wanted: Dial) -> None:
-        self.left = deque(wanted.addresses)
+        self.left, self.tell = deque(wanted.addresses), wanted.tell
         self.stream: tcp.Stream | None = None
         self.fault = DialFailed("dns_error", "there is no address")
 
@@ -267,6 +267,8 @@ def dial(loop: VirtualLoop, task: Task, wanted: Dial) -> Any:
             if not dialing.left:
                 raise dialing.fault
             address, port = dialing.left.popleft()[1][:2]
+            if dialing.tell is not None:
+                dialing.tell(address)
             try:
                 dialing.stream = loop.tcp.connect(address, port, lambda: loop.soon(task), loop.options)
             except (NetworkError, UsageError) as failure:

@@ -12,6 +12,7 @@ import os
 import traceback
 import zlib
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 from netlab.errors import RemoteProtocolError
@@ -43,6 +44,7 @@ from netlab.serve.web_log import packed
 
 __all__ = ["Site", "serve"]
 
+SMALL_PAGE = 8 * 1024
 SMALL = 64 * 1024
 """A file up to this size leaves in one piece with its head: one system call, one segment."""
 
@@ -105,7 +107,7 @@ class _Conversation(Exchange):
                     answer = refused(fault.status_hint, str(fault), fault.rule)
                 except (Gone, GeneratorExit):
                     raise
-                except Exception as fault:  # ours, or a learner's: the others must not feel it
+                except (Exception, SystemExit) as fault:  # ours, or a learner's: the others must not feel it
                     answer = self._fault(fault)
                 keep = self._keeps(answer)
                 plain = keep and reader.framing is NO_CONTENT
@@ -127,7 +129,7 @@ class _Conversation(Exchange):
                 except GeneratorExit:
                     self._log(answer, "the server was stopped", False)
                     raise
-                except (Late, Gone) as gone:
+                except (Late, Gone, OSError) as gone:  # an OSError: the disk
                     late = isinstance(gone, Late)
                     why = "the client took nothing of it for too long" if late else str(gone) or "the client went away"
                     self._log(answer, why, False)
@@ -214,7 +216,7 @@ class _Conversation(Exchange):
         answer, self.file = answers.of_file(self.site, request, file, digest)
         return answer
 
-    def _fault(self, fault: Exception) -> Answer:
+    def _fault(self, fault: BaseException) -> Answer:
         """An exception in here: the client learns a number, the log what happened."""
         where = traceback.extract_tb(fault.__traceback__)[-1]
         number = f"{self.connection.number}.{self.number}"
@@ -304,17 +306,19 @@ class _Conversation(Exchange):
         if connection.works:
             queued, before = self.waited, connection.waited if self.number == 1 else 0
         numbers = packed(
-            answer.status, self.started_at, self.received, self.sent, self.started, self.head_at, self.answered,
-            connection.now(), connection.number, self.number, reader.head_bytes or NONE, len(self.head), keep,
-            queued, before,
+            self.started_at, self.received, self.sent, self.started, self.head_at, self.answered, connection.now(),
+            queued, before, connection.number, self.number, reader.head_bytes or NONE, len(self.head), answer.status,
+            keep,
         )  # fmt: skip
+        if len(answer.content) > SMALL_PAGE:
+            answer = replace(answer, content=b"")  # the log keeps no pages
         self.site.log((numbers, (connection.client, request, answer, error)), head, self.head)
 
 
 def _log_refusal(connection: Connection, site: Site, started_at: int, head: bytes, content: int) -> None:
     """Note somebody who was turned away."""
     numbers = packed(
-        503, started_at, 0, len(head) + content, 0, 0, 0, 0, connection.number, 1, NONE, len(head), 0, NONE, 0
+        started_at, 0, len(head) + content, 0, 0, 0, 0, NONE, 0, connection.number, 1, NONE, len(head), 503, False
     )  # fmt: skip
     words = connection.client, None, Answer(503, ()), "too many connections"
     site.log((numbers, words), b"", head)

@@ -28,10 +28,17 @@ def to_bytes(text: str) -> bytes:
         made += plain[at : found.start()].encode()
         kind, at = found[1], found.end()
         if kind is None:
-            wrong = plain[found.start() : found.start() + 4]
+            wrong = _Typed(plain[found.start() : found.start() + 4])
             raise UsageError("request", wrong, r"a backslash begins \r, \n, \t, \0, \xHH, or is doubled: \\")
         made += bytes.fromhex(kind[1:]) if kind[0] == "x" else NAMED[kind]
     return bytes(made + plain[at:].encode())
+
+
+class _Typed(str):
+    """Shown in a message as it was typed: Python would double its backslashes, which is the very thing to learn."""
+
+    def __repr__(self) -> str:
+        return f"'{self}'"
 
 
 def to_text(data: bytes, most: int | None = None) -> str:

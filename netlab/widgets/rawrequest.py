@@ -46,6 +46,7 @@ class RawRequest(widgets.VBox):
         self.finish = widgets.Checkbox(SAMPLES[0].finish, description=say("finish"), indent=False)
         self.send_button = controls.button("send request", send, "netlab-send")
         self._read, self._answer = widgets.HTML(), widgets.HTML()
+        self._answer.observe(lambda _: self._make_room(), "value")
         beside = widgets.HBox([self._read, self._answer])
         beside.add_class("nl-beside")
         title = widgets.HTML(f'<p class="nl-caption">{escape(say("raw request"))}</p>')
@@ -56,6 +57,7 @@ class RawRequest(widgets.VBox):
         self.add_class("nl-area")
         self.sample.observe(self._sample_chosen, "value")
         self.text.observe(self._text_changed, "value")
+        self._make_room()
         self._show_read()
 
     @property
@@ -73,6 +75,10 @@ class RawRequest(widgets.VBox):
         title = say("answer view", count=len(answer))
         self._answer.value = _bytes_html(answer, title)
         return _sentence(sent, answer)
+
+    def _make_room(self) -> None:
+        """As long as there is no answer, its half belongs to what is read."""
+        self._answer.layout.display = "" if self._answer.value else "none"
 
     def _sample_chosen(self, _: object = None) -> None:
         chosen = SAMPLES[self.sample.value]

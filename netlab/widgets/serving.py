@@ -126,6 +126,8 @@ class ServerPanel(Panel):
 
     def counters(self) -> str:
         """A sentence about all requests so far."""
+        if not self.running:  # nothing is per second, or open, any more
+            return say("counts ended", count=self.server.statuses.total(), statuses=self.statuses())
         return say(
             "counts", count=self.server.statuses.total(), rate=self.rate(), open=self.server.connections,
             statuses=self.statuses(),

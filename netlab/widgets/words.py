@@ -218,6 +218,7 @@ WORDS = {
     "server failed": "Ended: {reason} {finding}",
     "open page": "open {url}",
     "counts": "Requests: {count}, {rate} per second now. Open connections: {open}. Answers: {statuses}.",
+    "counts ended": "Requests: {count}, answers: {statuses}.",
     "no answers": "none yet",
     "without answer": "without: {count}",
     "log": "Log, the newest first",

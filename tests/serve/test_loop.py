@@ -1,12 +1,29 @@
 """What handlers may ask of the loop for real sockets, one thing at a time."""
 
+import errno
+import select
 import socket
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 
-from netlab.serve.connection import LATER, DialFailed, Gone, Late, Move, Park, Receive, Send, Take
+from netlab.serve import loop_asks
+from netlab.serve.accepting import Entrance
+from netlab.serve.connection import (
+    LATER,
+    Connection,
+    DialFailed,
+    Gone,
+    Late,
+    Move,
+    Park,
+    Receive,
+    Send,
+    SendFile,
+    Take,
+)
 from netlab.serve.loop import TOGETHER, Loop
 
 pytestmark = pytest.mark.network
@@ -258,3 +275,174 @@ def test_an_answer_that_is_ready_while_answers_leave_does_not_wait_for_another_e
         while len(answer) < len(b"first a, then b"):
             answer += sock.recv(100)
         assert answer == b"first a, then b"
+
+
+def test_no_answer_waits_for_the_slow_handlers_of_others(serving):
+    """When the third handler runs, the first answer has left long ago: each takes longer than answers are held."""
+    socks, seen, ended = [], [], threading.Event()
+
+    def handler(connection):
+        data = yield LATER
+        if data == b"wait":
+            time.sleep(0.2)  # so that all others are there in the next round
+        else:
+            time.sleep(0.005)
+            seen.append(len(select.select(socks, [], [], 0)[0]))
+        if len(seen) == 8:
+            ended.set()
+        yield b"answer"
+        yield LATER
+
+    address = serving(handler)
+    first = socket.create_connection(address, 10)
+    socks += [socket.create_connection(address, 10) for _ in range(8)]
+    try:
+        first.sendall(b"wait")
+        time.sleep(0.05)
+        for sock in socks:
+            sock.sendall(b"go")
+        assert ended.wait(10)
+        for sock in (first, *socks):
+            assert sock.recv(100) == b"answer"
+    finally:
+        for sock in (first, *socks):
+            sock.close()
+    assert seen == list(range(8))
+
+
+def test_files_go_out_slice_by_slice_in_turn(serving, tmp_path, monkeypatch):
+    """Neither of two downloads sends two slices while the other could send one."""
+    turns, send_slice = [], loop_asks.WAYS[SendFile]
+
+    def noted(loop, peer, wanted):
+        turns.append(wanted.descriptor)
+        return send_slice(loop, peer, wanted)
+
+    monkeypatch.setattr(loop_asks, "SLICE", 1_000)
+    monkeypatch.setitem(loop_asks.WAYS, SendFile, noted)
+    (tmp_path / "file").write_bytes(bytes(20_000))
+
+    def handler(connection):
+        if (yield LATER) == b"wait":
+            time.sleep(0.2)
+            return
+        with open(tmp_path / "file", "rb") as file:
+            assert (yield SendFile(file.fileno(), 0, 20_000)) == 20_000
+
+    address = serving(handler)
+    with (
+        socket.create_connection(address, 10) as first,
+        socket.create_connection(address, 10) as one,
+        socket.create_connection(address, 10) as other,
+    ):
+        first.sendall(b"wait")
+        time.sleep(0.05)
+        one.sendall(b"go")
+        other.sendall(b"go")
+        for sock in (one, other):
+            assert len(b"".join(iter(lambda sock=sock: sock.recv(65_536), b""))) == 20_000
+    assert len(set(turns)) == 2 and len(turns) == 40
+    assert all(before != after for before, after in pairwise(turns))
+
+
+def test_who_asked_in_time_is_answered_even_if_the_loop_was_busy_elsewhere(serving):
+    def handler(connection):
+        connection.within(0.2)
+        data = yield LATER
+        if data == b"busy":
+            time.sleep(0.4)
+        connection.within(10)
+        yield b"answer"
+
+    address = serving(handler)
+    with socket.create_connection(address, 10) as one, socket.create_connection(address, 10) as other:
+        one.sendall(b"busy")
+        time.sleep(0.05)
+        other.sendall(b"in time")
+        assert other.recv(100) == b"answer"
+
+
+def test_a_handler_that_wants_to_end_python_ends_only_itself(serving):
+    def handler(connection):
+        if (yield LATER) == b"exit":
+            raise SystemExit(1)
+        yield b"answer"
+
+    address = serving(handler)
+    with socket.create_connection(address, 10) as one, socket.create_connection(address, 10) as other:
+        one.sendall(b"exit")
+        assert one.recv(100) == b""
+        other.sendall(b"hello")
+        assert other.recv(100) == b"answer"
+
+
+class OutOfDescriptors:
+    """A listening socket of a process that has no descriptors left, until it is told that there are."""
+
+    def __init__(self):
+        self.left, self.asked = 0, 0
+        self.waiting = [socket.socketpair()[1]]
+
+    def setblocking(self, flag):
+        pass
+
+    def accept(self):
+        self.asked += 1
+        if not self.waiting:
+            raise BlockingIOError
+        if not self.left:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return self.waiting.pop(), ("127.0.0.1", 1)
+
+
+class Entered:
+    """What an entrance needs of a loop."""
+
+    stopping, open_connections = False, 0
+
+    def __init__(self, listener, idle):
+        self.listener, self.idle, self.entered, self.later, self.watched = listener, idle, [], [], False
+
+    def tell_of(self, listener, accept):
+        self.watched = True
+
+    def tell_no_more_of(self, listener):
+        self.watched = False
+
+    def now(self):
+        return 0
+
+    def at(self, when, do):
+        self.later.append(do)
+
+    def close_an_idle_one(self):
+        if self.idle:
+            self.idle -= 1
+            self.listener.left += 1
+            return True
+        return False
+
+    def new_connection(self, client, server):
+        return Connection(self, 1, client, server)
+
+    def enter(self, peer):
+        self.entered.append(peer)
+
+
+@pytest.mark.parametrize("idle", [1, 0])
+def test_without_descriptors_an_idle_connection_is_closed_or_nobody_accepted_for_a_moment(idle):
+    listener = OutOfDescriptors()
+    loop = Entered(listener, idle)
+    entrance = Entrance(loop, 10, 0, None)
+    entrance.add(listener, lambda connection: iter(()))
+    entrance.open()
+    entrance.accept(listener, lambda connection: iter(()))
+    if idle:
+        assert len(loop.entered) == 1 and loop.watched
+        assert loop.entered[0].socket.close() is None
+        return
+    assert not loop.entered and not loop.watched and listener.asked == 1
+    listener.left = 1
+    loop.later[0]()
+    assert loop.watched
+    listener.waiting.pop().close()

@@ -169,7 +169,7 @@ def test_an_answer_that_stops_coming_is_told_of_the_origin(splicing):
     with origin_that(talk) as (address, _), netlab.ProxyServer(port=0, limits=limits) as proxy:
         assert len(get(proxy, address)) > 200_000
         assert proxy.log["error"].tolist() == ["http_response_incomplete"]
-        assert proxy.details(0)["close_reason"] == "nothing more of the answer has moved for too long"
+        assert proxy.details(0)["close_reason"] == "the origin has sent nothing more of its answer for too long"
 
 
 def test_a_client_that_trickles_an_upload_is_cut_off_whatever_is_still_to_come(splicing):

@@ -2,8 +2,8 @@
 
 import base64
 import contextlib
-import errno
-import socket
+import html
+import re
 import time
 
 import pytest
@@ -11,11 +11,22 @@ import pytest
 import netlab
 from netlab.http.proxy_status import STATUS
 from netlab.serve.access import Access
+from netlab.serve.failure import MEANING
 from netlab.serve.guard import Guard
 from netlab.serve.origin import Origins
 from netlab.serve.proxy import Proxy, forward
 from tests.support.playbook import Play
-from tests.support.proxying import answering, ask, client_of, origin_that, read_answer, read_head, without_names
+from tests.support.proxying import (
+    answering,
+    ask,
+    client_of,
+    full,
+    no_route,
+    nobody,
+    origin_that,
+    read_answer,
+    without_names,
+)
 
 pytestmark = pytest.mark.network
 
@@ -36,42 +47,12 @@ def silence():
 
 
 @contextlib.contextmanager
-def nobody():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    yield f"127.0.0.1:{port}", []
-
-
-@contextlib.contextmanager
-def full():
-    """A host whose queue is full: a call gets no answer."""
-    with socket.socket() as listener, contextlib.ExitStack() as stack:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        yield f"127.0.0.1:{listener.getsockname()[1]}", []
-
-
-@contextlib.contextmanager
 def named(name="a.test"):
     yield name, []
 
 
 def slow_names(proxy):
     proxy._place._loop._look_ups._resolve = lambda host, port: time.sleep(1) or [HERE]
-
-
-def no_route(proxy):
-    """Every call fails as it does on a machine that has no route to there."""
-
-    class Unroutable(socket.socket):
-        def connect_ex(self, address):
-            return errno.EHOSTUNREACH
-
-    proxy._place._loop._open_socket = Unroutable
 
 
 def nothing(proxy):
@@ -82,6 +63,39 @@ WRONG = b"Proxy-Authorization: Basic %s\r\n\r\n" % base64.b64encode(b"ada:wrong"
 
 MAP = {
     "bad syntax": ({}, nobody, nothing, lambda at: b"GET / HTTP/1.1\r\nA : b" + END, 400, "http_request_error"),
+    "a first line that is too long": (
+        {}, nobody, nothing, lambda at: url("h/" + "x" * 9_000), 414, "http_request_error"
+    ),
+    "too many fields": (
+        {}, nobody, nothing, lambda at: url(at)[:-2] + b"A: b\r\n" * 101 + b"\r\n", 431, "http_request_error"
+    ),
+    "a head that does not come": (
+        {"limits": {"head_time": 0.2}}, nobody, nothing, lambda at: b"GET http:", 408, "http_request_error"
+    ),
+    "a content that does not come": (
+        {"limits": {"body_time": 0.2}}, silence, nothing,
+        lambda at: url(at).replace(b"GET", b"PUT")[:-2] + b"Content-Length: 9\r\n\r\n", 408, "http_request_error",
+    ),
+    "an unknown coding": (
+        {}, nobody, nothing, lambda at: url(at)[:-2] + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 501,
+        "http_request_error",
+    ),
+    "an unknown version": ({}, nobody, nothing, lambda at: b"GET http://h/ HTTP/2.0" + END, 505, "http_request_error"),
+    "hosts that differ": (
+        {"strict": True}, nobody, nothing, lambda at: b"GET http://h/ HTTP/1.1\r\nHost: i" + END, 400,
+        "http_request_error",
+    ),
+    "a TRACE with content": (
+        {}, nobody, nothing, lambda at: b"TRACE http://h/ HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx", 400,
+        "http_request_error",
+    ),
+    "content for the proxy": (
+        {}, nobody, nothing, lambda at: b"OPTIONS * HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx", 400,
+        "http_request_error",
+    ),
+    "https without a tunnel": (
+        {}, nobody, nothing, lambda at: b"GET https://h/ HTTP/1.1\r\nHost: h" + END, 421, "http_request_denied"
+    ),
     "wrong form": ({}, nobody, nothing, lambda at: b"GET / HTTP/1.1\r\nHost: h" + END, 400, "http_request_error"),
     "no password": ({"users": {"ada": "l"}}, nobody, nothing, url, 407, "http_request_denied"),
     "a wrong password": (
@@ -120,6 +134,13 @@ MAP = {
 }  # fmt: skip
 
 
+def says_who_is_meant(page):
+    """Every sentence but the rule names one of the three; "the server" could be two of them."""
+    said = [html.unescape(each) for each in re.findall("<p>(.*?)</p>", page.decode())]
+    named = [re.search("this (is a )?proxy|the origin|your client|The rule:", each, re.IGNORECASE) for each in said]
+    return len(said) > 1 and all(named) and not re.search("the server|this server", str(said))
+
+
 @pytest.mark.parametrize(("options", "place", "prepare", "request_to", "status", "word"), MAP.values(), ids=MAP)
 def test_what_goes_wrong_becomes_a_status_a_word_a_page_and_a_row(options, place, prepare, request_to, status, word):
     with place() as (address, _), netlab.ProxyServer(port=0, **options) as proxy:
@@ -134,6 +155,7 @@ def test_what_goes_wrong_becomes_a_status_a_word_a_page_and_a_row(options, place
     assert log["status"].tolist() == [status]
     assert log["error"].tolist() == [word] or (status == 500 and "ZeroDivisionError" in log["error"].iloc[0])
     assert (status == 407) == (b"\r\nProxy-Authenticate: Basic " in head)
+    assert says_who_is_meant(page), page
 
 
 def test_a_content_that_is_cut_short_is_closed_and_logged():
@@ -153,7 +175,9 @@ def test_too_many_clients_are_503_and_may_come_back():
             while proxy.connections < 1 and time.monotonic() < end:
                 time.sleep(0.01)
             with client_of(proxy) as sock:
-                head = read_head(sock)[0]
+                head, page, _ = read_answer(sock)
+        assert proxy.log["status"].iloc[0] == 503 and proxy.log["error"].iloc[0] == "connection_limit_reached"
+        assert says_who_is_meant(page), page
         assert head.startswith(b"HTTP/1.1 503 ") and b"\r\nRetry-After: " in head
         assert b"\r\nProxy-Status: netlab; error=connection_limit_reached\r\n" in head
 
@@ -170,4 +194,4 @@ def test_a_client_that_may_not_come_is_403():
 
 def test_no_word_is_left_out():
     here = {word for *_, word in MAP.values()} | {"http_response_incomplete", "connection_limit_reached"}
-    assert here == set(STATUS)
+    assert here == set(STATUS) == set(MEANING)

@@ -133,7 +133,7 @@ def test_a_304_says_no_more_than_it_must(server):
 def test_a_time_that_tells_nothing_makes_no_tag(server, site):
     os.utime(site / "index.html", (1, 1))
     headers = get(server, "/index.html")[1]
-    assert headers["ETag"] is None and headers["Last-Modified"] == "Thu, 01 Jan 1970 00:00:01 GMT"
+    assert headers["ETag"] is None and headers["Last-Modified"] is None
 
 
 def test_a_tag_from_the_content_changes_with_it_and_only_with_it(site):

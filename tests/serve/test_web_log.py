@@ -1,11 +1,13 @@
 """The log of the web server: what is written fast must be read right."""
 
+import sys
 import threading
 
 import pytest
 
-from netlab.http.reader import Reader
+from netlab.http.reader import Limits, Reader
 from netlab.serve.answers import Answer
+from netlab.serve.exchange import SHOWN
 from netlab.serve.log import BATCH, HEADS, NONE, WebRow
 from netlab.serve.web_log import LAST, WebLog, packed
 from netlab.server_base import noting
@@ -28,8 +30,8 @@ def record(number, queued=NONE, keep=True):
     answer = OK if number % 3 else MISSING
     began = number * 1_000_000
     numbers = packed(
-        answer.status, START + number, 40, 300 + number, began, began + 1_000, began + 500_000, began + 700_000,
-        number % 5 + 1, number, 40, 299, keep, queued, 0,
+        START + number, 40, 300 + number, began, began + 1_000, began + 500_000, began + 700_000, queued, 0,
+        number % 5 + 1, number, 40, 299, answer.status, keep,
     )  # fmt: skip
     return numbers, (f"127.0.0.1:{number % 5}", ASKED[number % 7], answer, answer.error)
 
@@ -69,15 +71,22 @@ def test_the_oldest_rows_go(rows):
     assert len(columns["status"]) == rows
     check(columns, 1_000 - rows)
     assert log.statuses.total() == 1_000
-    for index in range(max(0, rows - HEADS), rows):
-        assert log.details(index)["request_head"] == b"%d" % (1_000 - rows + index)
+    for index, (row, heads) in enumerate(log.rows()):
+        number = 1_000 - rows + index
+        assert row["started_at"] == START + number
+        assert (heads[0] == b"%d" % number) is (index >= rows - HEADS)
+        assert log.row(index) == log.row(index - rows) == (row, heads)
+    assert len(log._texts) == len(log._clients) <= rows + BATCH + rows // 10 + BATCH
+    with pytest.raises(IndexError) as error:
+        log.row(rows)
+    assert error.value.args == (rows,)
 
 
 def test_times_and_queues():
     log = WebLog(10)
     log.add(record(1), b"", b"")
     log.add(record(1, queued=100_000, keep=False), b"", b"")
-    unknown, known = log
+    unknown, known = (row for row, _ in log.rows())
     assert (unknown["queue_ms"], unknown["wait_ms"], unknown["head_ms"]) == (None, 0.5, 0.001)
     assert (known["queue_ms"], known["wait_ms"]) == (0.1, 0.4)
     assert unknown["total_ms"] == known["total_ms"] == pytest.approx(0.7)
@@ -86,30 +95,57 @@ def test_times_and_queues():
 
 
 def test_somebody_may_look_while_rows_come():
-    log, ended = WebLog(600), threading.Event()
+    """What is seen belongs together at any moment: rows have no gaps, and each has its own heads."""
+    log, ended, most = WebLog(600), threading.Event(), 30_000
 
     def write():
-        for number in range(30_000):
-            log.add(record(number), b"", b"")
+        for number in range(most):
+            log.add(record(number), b"%d" % number, b"")
         ended.set()
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    looks = 0
-    while not ended.is_set() or not looks:
-        columns = log.columns()
-        if columns["started_at"]:
-            check(columns, columns["started_at"][0] - START)
-        looks += 1
-    writer.join()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        writer = threading.Thread(target=write)
+        writer.start()
+        looks = 0
+        while not ended.is_set() or not looks:
+            columns = log.columns()
+            if columns["started_at"]:
+                check(columns, columns["started_at"][0] - START)
+                row, heads = log.row(-1)
+                assert heads == (b"%d" % (row["started_at"] - START), b"")
+            numbers = []
+            for row, heads in log.rows():
+                numbers.append(row["started_at"] - START)
+                assert heads == (b"%d" % numbers[-1], b"")
+            assert numbers == list(range(numbers[0], numbers[-1] + 1)) if numbers else True
+            looks += 1
+        writer.join()
+    finally:
+        sys.setswitchinterval(interval)
     assert len(log) == 600
-    check(log.columns(), 30_000 - 600)
+    check(log.columns(), most - 600)
 
 
-def test_whoever_is_told_of_every_row_gets_it_even_if_none_is_kept():
-    told, log = [], WebLog(0)
+@pytest.mark.parametrize("rows", [0, 100])
+def test_whoever_is_told_of_every_row_gets_it_and_no_more_rows_are_kept_than_asked_for(rows):
+    told, log = [], WebLog(rows)
     add = noting(log, told.append)
-    for number in range(2 * BATCH):
+    for number in range(1_000):
         add(record(number), b"", b"")
-    assert [row["started_at"] for row in told] == [START + number for number in range(2 * BATCH)]
-    assert len(log) == 0
+        assert len(log._texts) <= rows + 2 * BATCH + rows // 10
+    assert [row["started_at"] for row in told] == [START + number for number in range(1_000)]
+    assert len(log) == rows
+
+
+def test_long_texts_are_cut_so_that_they_cost_neither_time_nor_room():
+    log = WebLog(1_000)
+    reader = Reader("server", Limits(line=40_000, head=200_000))
+    reader.feed(b"GET /%s HTTP/1.1\r\nHost: h\r\nUser-Agent: %s\r\n\r\n" % (b"a" * 30_000, b"\xff" * 30_000))
+    long = reader.next_event()
+    numbers, (client, _, answer, error) = record(1)
+    log.add((numbers, (client, long, answer, error)), b"", b"")
+    row, _ = log.row(0)
+    assert row["target"] == "/" + "a" * (SHOWN - 1) + "…"
+    assert row["user_agent"] == ("\\xff" * SHOWN)[:SHOWN] + "…"

@@ -107,6 +107,8 @@ class Play:
         if kind is Dial:
             for _, (text, port) in wanted.addresses:
                 self.dialled.append((text, port))
+                if wanted.tell:
+                    wanted.tell(text)
                 if text not in self.refused:
                     return self._left.pop(0), text
             raise DialFailed("connection_refused", "nobody there")

@@ -1,8 +1,9 @@
 """Origins and clients for the tests of the proxy: byte by byte, on loopback only."""
 
+import errno
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 
 def read_head(sock, data=b""):
@@ -121,6 +122,37 @@ def without_names(proxy):
         raise OSError(f"nobody is called {host}")
 
     proxy._place._loop._look_ups._resolve = resolve
+
+
+@contextmanager
+def nobody():
+    """A port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    yield f"127.0.0.1:{port}", []
+
+
+@contextmanager
+def full():
+    """A host whose queue is full: a call gets no answer."""
+    with socket.socket() as listener, ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield f"127.0.0.1:{listener.getsockname()[1]}", []
+
+
+def no_route(proxy):
+    """Every call fails as it does on a machine that has no route to there."""
+
+    class Unroutable(socket.socket):
+        def connect_ex(self, address):
+            return errno.EHOSTUNREACH
+
+    proxy._place._loop._open_socket = Unroutable
 
 
 def ask(proxy, data, end=True):

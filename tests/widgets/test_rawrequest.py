@@ -32,10 +32,11 @@ def test_escapes(text: str, data: bytes) -> None:
     assert rawbytes.to_bytes(text) == data
 
 
-@pytest.mark.parametrize("text", [r"a\q", r"\x1", "a\\"])
-def test_a_wrong_escape_is_named(text: str) -> None:
-    with pytest.raises(UsageError, match="a backslash begins"):
+@pytest.mark.parametrize(("text", "shown"), [(r"a\q Host", r"'\q H'"), (r"\x1", r"'\x1'"), ("a\\", "'\\'")])
+def test_a_wrong_escape_is_named_as_it_was_typed(text: str, shown: str) -> None:
+    with pytest.raises(UsageError, match="a backslash begins") as caught:
         rawbytes.to_bytes(text)
+    assert f"request={shown}: " in str(caught.value)
 
 
 def test_lines_are_broken_where_lines_end() -> None:
@@ -103,6 +104,15 @@ def test_a_requests_bytes_can_be_loaded() -> None:
     raw = editor()
     raw.load(b"\x16\x03", finish=False)
     assert raw.data == b"\x16\x03" and raw.text.value == r"\x16\x03" and not raw.finish.value
+
+
+def test_without_an_answer_its_half_belongs_to_what_is_read() -> None:
+    raw = editor()
+    assert raw._answer.layout.display == "none"
+    raw.show(raw.data, b"HTTP/1.1 200 OK\r\n\r\n")
+    assert raw._answer.layout.display == ""
+    raw.text.value = "other"
+    assert raw._answer.layout.display == "none"
 
 
 def test_send_is_a_button() -> None:
