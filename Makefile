@@ -11,8 +11,11 @@ WORKERS ?= auto
 NETLAB_LAB_ARGS ?=
 
 RUN = .venv/bin/python
-# Tests that open sockets, measure time, start browsers or make network namespaces run one after the other.
-REAL = tests/network tests/lab tests/conformance tests/cli tests/differential tests/browser tests/setup
+# Tests that open sockets, measure time, start browsers or make network namespaces; each line's one after the other.
+SOCKETS = tests/network tests/lab tests/conformance tests/cli tests/differential
+BROWSERS = tests/browser tests/setup
+REAL = $(SOCKETS) $(BROWSERS)
+ONE_BY_ONE = $(RUN) -m pytest -q $(AGAIN)
 QUIET_ENV = unset NETLAB_NETWORK; NETLAB_HEADLESS=1; export NETLAB_HEADLESS;
 # The workers of one run must list the same tests in the same order, also those made from a set.
 # Real sockets, clocks and browsers on a busy machine: what fails once is run once more, and the summary says so.
@@ -20,7 +23,7 @@ AGAIN = --reruns 1
 PARALLEL = PYTHONHASHSEED=0 $(RUN) -m pytest -q -n $(WORKERS)
 
 .NOTPARALLEL:
-.PHONY: help lab install test style unit real rates beside doctest nbval recorded bench notebooks picture constraints clean python
+.PHONY: help lab install test style unit real sockets browsers rates beside doctest nbval recorded bench notebooks picture constraints clean python
 
 help:
 	@echo 'make lab          install netlab into .venv and open the workbook in JupyterLab'
@@ -57,14 +60,21 @@ doctest: install
 	$(QUIET_ENV) $(RUN) -m pytest -q --doctest-modules netlab
 
 real: install
-	$(RUN) -m pytest -q $(AGAIN) $$(for area in $(REAL); do if [ -e $$area ]; then echo $$area; fi; done)
+	$(ONE_BY_ONE) $(REAL)
 
-# Tests with sockets and browsers wait more than they work.
+sockets: install
+	$(ONE_BY_ONE) $(SOCKETS)
+
+browsers: install
+	$(ONE_BY_ONE) $(BROWSERS)
+
+# Tests with sockets and browsers wait more than they work: the same as `make rates real`, sooner.
 beside: install
-	@$(RUN) tools/beside.py '$(MAKE) --no-print-directory rates' '$(MAKE) --no-print-directory real'
+	@$(RUN) tools/beside.py $(foreach part,rates sockets browsers,'$(MAKE) --no-print-directory $(part)')
 
+# No notebook needs a network: they run where no route leads out.
 nbval: install
-	$(QUIET_ENV) $(PARALLEL) --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout 60 notebooks
+	$(QUIET_ENV) $(RUN) tools/alone.py env $(PARALLEL) --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout 60 notebooks
 
 recorded: install
 	NETLAB_HYPOTHESIS_PROFILE=recorded NETLAB_DIFFERENTIAL=2000 $(PARALLEL) tests/differential/test_wire*.py tests/wire tests/http/test_differential.py

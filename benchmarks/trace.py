@@ -2,9 +2,13 @@
 
 In the lab it is wall time: of netlab's call, and of the programs, their few milliseconds of start included, taken on
 the host where they run. On kernel routers the start of ``traceroute`` would count, and is subtracted: the time of
-``traceroute -m1 -q1``, which starts, sends one probe and ends. netlab, icmplib and scapy are timed inside one process
-that has loaded them; netlab's time includes making the table. icmplib waits 50 ms between two probes unless it is told
-not to, so it is measured both ways.
+``traceroute -V``, which is loaded, reads its arguments and ends. What both must do for a trace stays in: opening their
+sockets and every probe. netlab, icmplib and scapy are timed inside one process that has loaded them; netlab's time
+includes making the table. Probes have 60 bytes, 16 may be in flight, three go to each hop; nobody looks up names.
+icmplib waits 50 ms between two probes unless it is told not to, so it is measured both ways.
+
+On kernel routers the CPU time is told as well, of the process and of the routers' work for it: on a busy machine, where
+a process also waits for the others, it says more than the time of day.
 """
 
 from __future__ import annotations
@@ -12,9 +16,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -122,7 +128,9 @@ def kernels() -> None:
     told = json.loads(done.stdout)
     times: dict[str, list[float]] = told["times"]
     starts, whole = times.pop("start"), times.pop("traceroute -n -I")
-    work = median(one - other for one, other in zip(whole, starts))  # of the same round, so that both had the same luck
+    work = _without(starts, whole)
+    cpu: dict[str, list[float]] = told["cpu"]
+    cpu_work = _without(cpu["start"], cpu["traceroute -n -I"])
     print(f"    traceroute -n -I: {spread(whole, 'ms', 1e3)}, without its start {work * 1e3:.3g} ms")
     for name, values in times.items():
         print(f"    {name}: {spread(values, 'ms', 1e3)}")
@@ -133,6 +141,11 @@ def kernels() -> None:
         print(verdict("netlab / traceroute -n -I without its start", mine / work, 3))
     else:
         print("    the machine is too busy: the start of traceroute took longer than the whole of it")
+    mine_cpu = median(cpu["netlab"])
+    print(
+        f"    CPU time: netlab {mine_cpu * 1e3:.3g} ms, traceroute without its start {cpu_work * 1e3:.3g} ms, ", end=""
+    )
+    print(f"{mine_cpu / cpu_work:.3g} ×" if cpu_work > 0 else "which cannot be compared")
     for name in times:
         ratio = mine / median(times[name])
         if name == UNPACED:
@@ -141,23 +154,29 @@ def kernels() -> None:
             print(verdict(f"netlab / {name}", ratio, 1))
 
 
+def _without(starts: list[float], whole: list[float]) -> float:
+    """The median of what is left without the start of the same round, so that both had the same luck."""
+    return median(one - other for one, other in zip(whole, starts))
+
+
 def inside_kernels(to: str) -> None:
     """The subjects of `kernels`, in this very process, on the host where it runs; prints JSON."""
     import netlab
     from netlab.network.live import LiveNetwork
 
     network = LiveNetwork(raw=True)
-    paths: dict[str, dict[int, str]] = {}
+    found: dict[str, Any] = {}
+    """What the last round of each gave, as it gave it; what is in it is looked at when all is timed."""
 
     def ours() -> None:
-        paths["netlab"] = path_of(netlab.traceroute(to, network=network))
+        found["netlab"] = netlab.traceroute(to, network=network)
 
     def theirs(*options: str) -> None:
-        subprocess.run(["traceroute", "-n", "-I", *options, to], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(["traceroute", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
 
     subjects: dict[str, Callable[[], object]] = {
-        "traceroute -n -I": theirs,
-        "start": lambda: theirs("-m1", "-q1"),
+        "traceroute -n -I": lambda: theirs("-n", "-I", to),
+        "start": lambda: theirs("-V"),
         "netlab": ours,
     }
     missing = {}
@@ -168,7 +187,7 @@ def inside_kernels(to: str) -> None:
     else:
 
         def icmp(**options: Any) -> None:
-            paths["icmplib"] = {hop.distance: hop.address for hop in icmplib.traceroute(to, count=3, **options)}
+            found["icmplib"] = icmplib.traceroute(to, count=3, **options)
 
         subjects["icmplib.traceroute, 3 probes per hop"] = icmp
         subjects[UNPACED] = lambda: icmp(interval=0)
@@ -179,15 +198,31 @@ def inside_kernels(to: str) -> None:
     else:
 
         def scapys() -> None:
-            answered, _ = traceroute(to, maxttl=KERNELS + 1, timeout=2, verbose=0)
-            paths["scapy"] = {sent.ttl: received.src for sent, received in answered}
+            found["scapy"], _ = traceroute(to, maxttl=KERNELS + 1, timeout=2, verbose=0)
 
         subjects["scapy.traceroute, 1 probe per hop"] = scapys
     for subject in subjects.values():
         subject()
-    times = interleave({name: lambda each=each: timed(each) for name, each in subjects.items()}, ROUNDS_INSIDE)
-    assert all(path == paths["netlab"] for path in paths.values()), paths
-    print(json.dumps({"times": times, "missing": missing}))
+    cpu: dict[str, list[float]] = {name: [] for name in subjects}
+
+    def once(name: str) -> float:
+        before = _cpu_time()
+        seconds = timed(subjects[name])
+        cpu[name].append(_cpu_time() - before)
+        return seconds
+
+    times = interleave({name: partial(once, name) for name in subjects}, ROUNDS_INSIDE)
+    path = path_of(found["netlab"])
+    assert len(path) == KERNELS + 1, path
+    assert path == {hop.distance: hop.address for hop in found.get("icmplib", ())} or "icmplib" not in found
+    assert path == {sent.ttl: received.src for sent, received in found.get("scapy", ())} or "scapy" not in found
+    print(json.dumps({"times": times, "cpu": cpu, "missing": missing}))
+
+
+def _cpu_time() -> float:
+    """Seconds that this process and its children that have ended spent, in the kernel, too."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 # ── in the virtual internet ──────────────────────────────────────────────────────────────────────────────────────

@@ -342,37 +342,7 @@ def table(rows: Iterable[Mapping[str, Any]], schema: Mapping[str, str]) -> DataF
     columns = {
         name: texts[name] if name in texts else _column(pd, values[name], dtype) for name, dtype in schema.items()
     }
-    return _frame(pd, columns, len(listed))
-
-
-def _frame(pd: Any, columns: Mapping[str, Any], rows: int) -> DataFrame:
-    """The table of these arrays, each taken as it is.
-
-    pandas' usual way looks into every array to find out what it is, which takes a third of the time of a small table.
-    Its other way (from pandas 3 on) is for arrays of which that is known: numpy's with an axis more, and its own.
-    """
-    import numpy as np
-
-    index = pd.RangeIndex(rows)
-    try:
-        from pandas.api.internals import create_dataframe_from_blocks
-    except ImportError:
-        return pd.DataFrame(columns, index=index, copy=False)  # type: ignore[no-any-return]
-    if any(isinstance(column, pd.Series) for column in columns.values()):
-        return pd.DataFrame(columns, index=index, copy=False)  # type: ignore[no-any-return]
-    blocks = [
-        (column.reshape(1, rows) if isinstance(column, np.ndarray) else column, np.array([place]))
-        for place, column in enumerate(columns.values())
-    ]
-    return create_dataframe_from_blocks(blocks, index, _names(tuple(columns)).copy())  # a copy: it may be renamed
-
-
-@lru_cache(64)
-def _names(columns: tuple[str, ...]) -> Any:
-    """The names of a table's columns, as pandas has them."""
-    import pandas as pd
-
-    return pd.Index(list(columns))
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(listed)), copy=False)
 
 
 def _gathered(rows: list[Mapping[str, Any]], schema: Mapping[str, str]) -> dict[str, Sequence[Any]]:

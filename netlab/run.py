@@ -118,14 +118,14 @@ def measure(
                     assert isinstance(result, Refused)
                     session.refused(number, packet, result.reason, result.mtu)
             until = session.next_deadline()
-            while until is not None:
+            if until is not None:
                 if slow:
                     until = min(until, network.now() + LOOK_AGAIN)
                 event = interrupts.receive(network, until)
-                if event is None:
-                    break
-                _hand_over(event, session)
-                until = network.now()  # fetch what else is there, without waiting
+                now = network.now()
+                while event is not None:
+                    _hand_over(event, session)
+                    event = None if interrupts.seen else network.receive(now)  # what else is there, without waiting
             session.expire(network.now())
             if interrupts.seen or (stop is not None and stop()):
                 _fetch_the_rest(session, network)

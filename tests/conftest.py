@@ -11,6 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,6 +35,34 @@ quiet = {"derandomize": True, "database": None, "deadline": None, "suppress_heal
 settings.register_profile("quick", max_examples=60, **quiet)
 settings.register_profile("recorded", max_examples=2500, **quiet)
 settings.load_profile(os.environ.get("NETLAB_HYPOTHESIS_PROFILE", "quick"))
+
+
+SPLIT = ("tests/notebooks/test_round_trip.py", "tests/notebooks/test_execution.py")
+"""Files whose tests take minutes, and share nothing but what is made for their parameter."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """``--dist loadfile``, but a file of `SPLIT` may be shared out by parameter: no worker is left alone with it."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadFileOrParameter(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file, parameter = nodeid.partition("::")[0], nodeid.partition("[")[2]
+            return f"{file}[{parameter}" if file in SPLIT else file
+
+    # The files in the order in which the workers list them, not by their number of tests: see below.
+    config.option.loadscopereorder = False
+    return LoadFileOrParameter(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Several workers begin with what is slow: at the end none waits for another."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)

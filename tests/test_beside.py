@@ -1,4 +1,4 @@
-"""`tools/beside.py`: two commands at once, both of which count."""
+"""`tools/beside.py`: several commands at once, all of which count; the first takes what the others leave."""
 
 import os
 import signal
@@ -13,8 +13,8 @@ from tools import beside
 TOOL = beside.__file__
 
 
-def run(quiet, seen):
-    return subprocess.run([sys.executable, TOOL, quiet, seen], capture_output=True, text=True, timeout=30)
+def run(*commands):
+    return subprocess.run([sys.executable, TOOL, *commands], capture_output=True, text=True, timeout=30)
 
 
 def test_both_are_heard_the_quiet_one_afterwards():
@@ -23,9 +23,27 @@ def test_both_are_heard_the_quiet_one_afterwards():
     assert done.stdout.splitlines() == ["seen", "meanwhile: echo quiet", "quiet"]
 
 
-@pytest.mark.parametrize(("quiet", "seen"), [("false", "true"), ("true", "false"), ("false", "false")])
-def test_either_can_fail(quiet, seen):
-    assert run(quiet, seen).returncode == 1
+def test_others_are_heard_before_the_quiet_one():
+    done = run("echo quiet", "echo seen", "echo one", "sh -c 'echo two >&2'")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = ["seen", "meanwhile: echo one", "one", "meanwhile: sh -c 'echo two >&2'", "two", "meanwhile: echo quiet"]
+    assert done.stdout.splitlines() == [*said, "quiet"]
+
+
+def test_all_run_at_once(tmp_path):
+    """Each waits for what the next one makes."""
+    waits = "sh -c 'until [ -e {0}/{1} ]; do sleep 0.05; done; touch {0}/{2}'"
+    commands = [waits.format(tmp_path, *pair) for pair in (("b", "a"), ("c", "b"), ("d", "c"))]
+    assert run(*commands, f"touch {tmp_path}/d").returncode == 0
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_any_can_fail(number):
+    """All ways in which three commands can end."""
+    commands = ["false" if number & bit else "true" for bit in (1, 2, 4)]
+    assert run(*commands).returncode == (number > 0)
+    if number < 4:
+        assert run(*commands[:2]).returncode == (number > 0)
 
 
 def test_one_command_is_too_few():
@@ -38,10 +56,21 @@ def test_the_quiet_one_gets_idle_cpus_only():
     assert run(ask, ask).stdout.splitlines() == ["False", f"meanwhile: {ask}", "True"]
 
 
-def test_an_interrupt_ends_what_the_quiet_one_started(tmp_path):
+@pytest.mark.skipif(not os.path.exists(beside.AUTOGROUP), reason="a kernel that does not group by session")
+def test_the_session_of_the_quiet_one_steps_back():
+    """Or idle processes would have the same part of a CPU as those of any other session."""
+    done = run(f"cat {beside.AUTOGROUP}", f"cat {beside.AUTOGROUP}", f"cat {beside.AUTOGROUP}")
+    seen, _, other, _, quiet = (line.split() for line in done.stdout.splitlines())
+    assert quiet[-2:] == ["nice", "19"] and seen[-2:] == other[-2:] != quiet[-2:]
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_an_interrupt_ends_what_another_started(place, tmp_path):
     """A shell that starts a sleep: both are gone."""
     mark = tmp_path / "pid"
-    argv = [sys.executable, TOOL, f"sh -c 'sleep 60 & echo $! > {mark}; wait'", "sleep 60"]
+    commands = ["true", "sleep 60", "true"]
+    commands[place] = f"sh -c 'sleep 60 & echo $! > {mark}; wait'"
+    argv = [sys.executable, TOOL, *commands]
     running = subprocess.Popen(argv, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         assert soon(lambda: mark.exists() and mark.read_text().strip() != "", 10)

@@ -171,3 +171,11 @@ def test_columns_of_every_table_are_told_apart():
 def test_a_probes_table_with_a_column_less_is_no_other_table():
     with pytest.raises(UsageError, match=r"with its columns; lacks flags$"):
         frames.summary(frames.probes([row(1)]).drop(columns="flags"))
+
+
+def test_rows_that_lack_something_and_rows_that_lack_nothing_make_the_same_table():
+    schema = {"name": "str", "ttl": "int64", "mtu": "Int32", "rtt_ms": "float64"}
+    lacking = frames.table([{"name": "a", "ttl": 1}, {"name": "b", "mtu": 9}], schema)
+    nan = float("nan")
+    whole = [{"name": "a", "ttl": 1, "mtu": None, "rtt_ms": nan}, {"name": "b", "ttl": 0, "mtu": 9, "rtt_ms": nan}]
+    pd.testing.assert_frame_equal(lacking, frames.table(whole, schema))

@@ -38,6 +38,11 @@ STAMP_RECEIVED = RX_SOFTWARE | SOFTWARE
 STAMP_BOTH = STAMP_RECEIVED | TX_SOFTWARE | OPT_ID | OPT_TSONLY
 TIMESTAMPS = struct.Struct("=6q")
 """Three times of seconds and nanoseconds: software, (unused), hardware."""
+TIMESTAMP = struct.Struct("=2q")
+"""The first of them."""
+
+MSG_DONTWAIT, MSG_ERRQUEUE = 0x40, 0x2000
+"""linux/socket.h. Python has them, as flags whose ``|`` takes as long as the call that they are for."""
 
 SO_ATTACH_FILTER, SO_LINGER, SO_ERROR, SO_RCVBUF, SO_RCVBUFFORCE = 26, 13, 4, 8, 33
 LINGER_RESET = struct.pack("=ii", 1, 0)

@@ -90,6 +90,8 @@ class LiveNetwork(Usable):
         """The thread whose measurement runs, None: none."""
         self._hub: Hub | None = None
         self._channels: dict[tuple[int, int], Channel] = {}
+        self._send_another: Callable[[bytes], Sent | Refused | None] | None = None
+        """The raw channel's way for packets like one that it has sent."""
         self._capture = Capture(name)
         self._epoch = time.time_ns() - time.monotonic_ns()
 
@@ -131,6 +133,7 @@ class LiveNetwork(Usable):
         hub, self._hub = self._hub, None
         if hub is None:
             return
+        self._send_another = None
         try:
             for channel in dict.fromkeys(self._channels.values()):
                 channel.close()
@@ -160,7 +163,10 @@ class LiveNetwork(Usable):
             return own(destination, source)
         if self._hub is not None and "%" in destination:
             self._hub.zones[wire.to_text(wire.to_packed(destination))] = live_names.zone_of(destination)
-        return live_names.source_for(self._factory, destination, source)
+        found = live_names.source_for(self._factory, destination, source)
+        if self._hub is not None:
+            self._hub.own.add(found)
+        return found
 
     def identifier(self, protocol: ProtocolName, family: Family) -> int:
         number = NUMBERS.get((protocol, family))
@@ -175,16 +181,21 @@ class LiveNetwork(Usable):
 
     def send(self, packet: bytes, fragment: bool = True) -> Sent | Refused:
         """Send one IP packet; ``fragment=False`` refuses IPv6 packets too long for the link, as DF does in IPv4."""
+        result = self._send_another(packet) if self._send_another is not None else None
+        if result is None:
+            result = self._send_checked(packet, fragment)
+        if isinstance(result, Sent):
+            self._capture.sent(result.at + self._epoch, result.packet)
+        return result
+
+    def _send_checked(self, packet: bytes, fragment: bool) -> Sent | Refused:
         try:
             outgoing = Outgoing.parse(packet, fragment)
         except PacketError as error:
             return Refused(f"invalid argument: {error}")
         if live_names.is_group(wire.to_packed(outgoing.destination)):
             return Refused("broadcast and multicast addresses are not probed")
-        result = self._channel(outgoing.version, outgoing.protocol).send(outgoing)
-        if isinstance(result, Sent):
-            self._capture.sent(result.at + self._epoch, result.packet)
-        return result
+        return self._channel(outgoing.version, outgoing.protocol).send(outgoing)
 
     def receive(self, until: int) -> Arrival | Stamp | None:
         hub = self._measuring()
@@ -247,7 +258,10 @@ class LiveNetwork(Usable):
         for (known, _), channel in self._channels.items():
             if known == version and isinstance(channel, RawChannel):
                 return channel
-        return RawChannel(hub, version)
+        opened = RawChannel(hub, version)
+        if version == 4:
+            self._send_another = opened.send_another
+        return opened
 
 
 def _open_unprivileged(hub: Hub, version: int, protocol: int) -> Channel:

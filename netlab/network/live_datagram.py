@@ -89,7 +89,7 @@ class DatagramSocket(ABC):
         self._sender.drain()
         while True:
             try:
-                data, control, _, name = sock.recvmsg(LONGEST, ANCILLARY, socket.MSG_DONTWAIT)
+                data, control, _, name = sock.recvmsg(LONGEST, ANCILLARY, linux.MSG_DONTWAIT)
             except BlockingIOError:
                 return
             except OSError:  # a pending error: reading has cleared it, and its entry is on the error queue

@@ -25,6 +25,13 @@ ANCILLARY = 512
 """Room for all the control messages asked for: stamp 64, error 48, addresses, TTL and TOS 24 to 40 each."""
 
 INT = struct.Struct("=i")
+STAMP_COUNT = struct.Struct("=I")
+ERRORS_AT_ONCE = linux.MSG_ERRQUEUE | linux.MSG_DONTWAIT
+ENTRIES = {(linux.SOL_IP, linux.IP_RECVERR), (linux.SOL_IPV6, linux.IPV6_RECVERR)}
+"""Level and kind of the control message that every entry of an error queue has."""
+
+Ancillary = list[tuple[int, int, bytes]]
+"""Control messages, as `recvmsg` gives them: level, kind, data."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -73,28 +80,46 @@ def drain(sock: socket.socket, stamped: Callable[[int, int], None], failed: Call
     errors = 0
     while True:
         try:
-            payload, control, _, name = sock.recvmsg(LONGEST, ANCILLARY, socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT)
+            payload, control, _, name = sock.recvmsg(LONGEST, ANCILLARY, ERRORS_AT_ONCE)
         except OSError:  # it is empty (EAGAIN)
             return errors
+        error = _entry(control)
+        if error is None:
+            continue
+        if error[4] == linux.ORIGIN_STAMP:
+            wall = stamp_in(control)
+            if wall is not None:
+                stamped(STAMP_COUNT.unpack_from(error, 12)[0], wall)
+            continue
         at = time.monotonic_ns()
-        told = read_control(control)
-        if told.error is None:
-            continue
-        if told.error[4] == linux.ORIGIN_STAMP:
-            if told.stamp is not None:
-                stamped(struct.unpack_from("=I", told.error, 12)[0], told.stamp)
-            continue
-        errors += told.error[4] != linux.ORIGIN_LOCAL
-        failed(_queued(told.error, told, payload, name, at))
+        errors += error[4] != linux.ORIGIN_LOCAL
+        failed(_queued(error, read_control(control), payload, name, at))
 
 
-def read_control(control: list[tuple[int, int, bytes]]) -> Control:
+def _entry(control: Ancillary) -> bytes | None:
+    """The extended error in a message's control data."""
+    for level, kind, data in control:
+        if (level, kind) in ENTRIES:
+            return data
+    return None
+
+
+def stamp_in(control: Ancillary) -> int | None:
+    """The stamp (wall-clock ns) in a message's control data, where nothing else matters."""
+    for level, kind, data in control:
+        if kind == linux.SO_TIMESTAMPING and level == linux.SOL_SOCKET:
+            seconds, nanoseconds = linux.TIMESTAMP.unpack_from(data)
+            return int(seconds * 1_000_000_000 + nanoseconds)
+    return None
+
+
+def read_control(control: Ancillary) -> Control:
     """A message's control data as values."""
     told = Control()
     for level, kind, data in control:
         if level == linux.SOL_SOCKET:
             if kind == linux.SO_TIMESTAMPING:
-                seconds, nanoseconds = linux.TIMESTAMPS.unpack(data)[:2]
+                seconds, nanoseconds = linux.TIMESTAMP.unpack_from(data)
                 told.stamp = seconds * 1_000_000_000 + nanoseconds
         elif level == linux.SOL_IP:
             if kind == linux.IP_TTL:

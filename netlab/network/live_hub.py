@@ -42,6 +42,8 @@ class Hub:
         self.epoch = time.time_ns() - time.monotonic_ns()
         self.zones: dict[str, int] = {}
         """Interface index of the link-local addresses seen in `resolve` and `source_for`: packets do not carry it."""
+        self.own: set[str] = set()
+        """Source addresses of which it is known that they are this machine's."""
         self._number = 0
         self._epoll = select.epoll()
         self._ready: dict[int, tuple[socket.socket, Callable[[socket.socket, int], None]]] = {}

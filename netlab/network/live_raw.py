@@ -9,6 +9,9 @@ packet longer than the MTU that may be cut up goes through a second socket, wher
 port unreachable to answering UDP, and resets what answers a SYN (nobody listens there), which leaves no half-open
 connection at the other side.
 
+*The second packet of a kind* (see `kind_of`) needs none of the checks that the first one passed: a measurement sends
+many packets that are alike, and the time between two of them should be the network's and not ours.
+
 *Hearing* is in ``live_raw_hear.py``.
 """
 
@@ -17,16 +20,19 @@ from __future__ import annotations
 import os
 import select
 import socket
+import struct
+from functools import partial
 
 from netlab import wire
 from netlab.network import linux
 from netlab.network.base import Refused, Sent
-from netlab.network.live_channel import Outgoing
+from netlab.network.live_channel import FRAGMENT, IPV4_HEADER, PLAIN_IPV4, Outgoing
 from netlab.network.live_datagram import header_fields, set_fragmenting
 from netlab.network.live_errqueue import QueuedError
 from netlab.network.live_hub import Hub, attach
 from netlab.network.live_raw_hear import Hearing
 from netlab.network.live_sender import STAMPED, Sender
+from netlab.wire.checksum import ones_complement_sum
 
 KINDS = {wire.PROTOCOL_UDP: socket.SOCK_DGRAM, wire.PROTOCOL_TCP: socket.SOCK_STREAM}
 """Protocols with ports, and the kind of socket that holds one."""
@@ -36,6 +42,11 @@ LEAST_IPV6_MTU, ANY_PORT = 1280, 33434
 
 DONT_FRAGMENT = 0x40
 """In byte 6 of the IPv4 header."""
+
+LENGTH_TO_FLAGS = struct.Struct("!HHH")
+"""Bytes 2 to 7 of the IPv4 header: total length, identification, flags and fragment offset."""
+
+Where = tuple[str, int]
 
 
 class RawChannel:
@@ -47,9 +58,10 @@ class RawChannel:
         self._sender = self._open_sender(socket.IPPROTO_RAW)
         self._fragmenting: dict[int, Sender] = {}
         self._hearing = Hearing(hub, version)
+        self._kinds: dict[bytes, Where] = {}
+        """Kinds of IPv4 packets that were sent, and where they went."""
         self._first: dict[int, int] = {}
         self._held: list[socket.socket] = []
-        self._sources: set[str] = set()
         self._asking: socket.socket | None = None
         """Connected to ask for a path MTU; nothing is sent on it."""
 
@@ -74,13 +86,27 @@ class RawChannel:
             packet = outgoing.packet
             if may_fragment and len(packet) > self._path_mtu(packet, where):
                 return self._send_fragmented(outgoing, where)
-        sender = self._sender
-        result = sender.send(packet, lambda: sender.socket.sendto(packet, where), rebuilt=False)
+        result = self._hand_over(packet, where)
         if may_fragment and isinstance(result, Refused) and result.mtu is not None:
             return self._send_fragmented(outgoing, where)
+        if self._version == 4 and outgoing.plain:
+            self._kinds[kind_of(packet)] = where
         return result
 
-    def _path_mtu(self, packet: bytes, where: tuple[str, int]) -> int:
+    def send_another(self, packet: bytes) -> Sent | Refused | None:
+        """Send an IPv4 packet that leaves just as it is, if one of its kind was sent before; None: nothing was done."""
+        where = self._kinds.get(kind_of(packet))
+        if where is None or not _is_right(packet):
+            return None
+        result = self._hand_over(packet, where)
+        if isinstance(result, Refused) and result.mtu is not None and not packet[6] & DONT_FRAGMENT:
+            return self._send_fragmented(Outgoing.parse(packet), where)
+        return result
+
+    def _hand_over(self, packet: bytes, where: Where) -> Sent | Refused:
+        return self._sender.send(packet, partial(self._sender.socket.sendto, packet, where), rebuilt=False)
+
+    def _path_mtu(self, packet: bytes, where: Where) -> int:
         """What the kernel knows of the way there: an IPv6 packet that is longer would never arrive in one piece."""
         if len(packet) <= LEAST_IPV6_MTU:
             return LEAST_IPV6_MTU
@@ -92,7 +118,7 @@ class RawChannel:
         except OSError:
             return len(packet)  # sending will say what is wrong
 
-    def _send_fragmented(self, outgoing: Outgoing, where: tuple[str, int]) -> Sent | Refused:
+    def _send_fragmented(self, outgoing: Outgoing, where: Where) -> Sent | Refused:
         """Let the kernel make the header and cut the packet up; only the identification is then unknown."""
         sender = self._fragmenting.get(outgoing.protocol)
         if sender is None:
@@ -114,14 +140,14 @@ class RawChannel:
         self._hub.watch(opened, sender.ready, select.EPOLLERR)
         return sender
 
-    def _where(self, destination: str) -> tuple[str, int]:
+    def _where(self, destination: str) -> Where:
         if self._version == 4:
             return (destination, 0)
         return (destination, 0, 0, self._hub.zones.get(destination, 0))  # type: ignore[return-value]
 
     def _prepare(self, outgoing: Outgoing) -> Refused | None:
         """Make sure that the source is ours and that its answers are heard."""
-        if outgoing.source not in self._sources:
+        if outgoing.source not in self._hub.own:
             with self._hub.factory(self._family, socket.SOCK_DGRAM, 0) as probe:
                 zones = self._hub.zones
                 zone = zones.get(outgoing.source, zones.get(outgoing.destination, 0))
@@ -129,7 +155,7 @@ class RawChannel:
                     probe.bind((outgoing.source, 0) if self._version == 4 else (outgoing.source, 0, 0, zone))
                 except OSError as error:
                     return Refused(linux.reason(error))
-            self._sources.add(outgoing.source)
+            self._hub.own.add(outgoing.source)
         protocol, payload = outgoing.protocol, outgoing.payload
         if protocol in KINDS:
             port = int.from_bytes(payload[:2], "big")
@@ -172,6 +198,22 @@ class RawChannel:
 
 def _nothing(error: QueuedError) -> None:
     """ICMP errors come in on the raw ICMP socket, whole."""
+
+
+def kind_of(packet: bytes) -> bytes:
+    """What all probes of an IPv4 measurement share: protocol, addresses, and source port or ICMP identifier.
+
+    With it are the first two bytes of every message and the third pair of every segment, which do not change either.
+    """
+    return packet[9:10] + packet[12:22] + packet[24:26]
+
+
+def _is_right(packet: bytes) -> bool:
+    """Whether this is a whole IPv4 packet without options, and the kernel would change nothing in its header."""
+    length, identification, flags = LENGTH_TO_FLAGS.unpack_from(packet, 2)
+    whole = packet[0] == PLAIN_IPV4 and length == len(packet) and not flags & FRAGMENT
+    named = identification or packet[6] & DONT_FRAGMENT  # with DF it may be 0 (RFC 6864)
+    return bool(whole and named and ones_complement_sum(packet[:IPV4_HEADER]) == 0xFFFF)
 
 
 def _as_the_kernel_sends(packet: bytes) -> bytes:

@@ -19,7 +19,7 @@ from functools import partial
 from netlab import wire
 from netlab.network import linux
 from netlab.network.base import Arrival
-from netlab.network.live_errqueue import ANCILLARY, LONGEST, read_control
+from netlab.network.live_errqueue import ANCILLARY, LONGEST, read_control, stamp_in
 from netlab.network.live_hub import Hub, attach, enlarge
 from netlab.network.live_rebuild import addresses, header_length
 from netlab.network.live_rebuild import packet as ip_packet
@@ -95,7 +95,7 @@ class Ours:
         if protocol == self._icmp:
             inside += 4  # the identifier of an echo request; ports, and what is unknown, are told by the first bytes
         identifier = data[inside : inside + 2]
-        return len(identifier) == 2 and (protocol, int.from_bytes(identifier, "big")) in self
+        return len(identifier) == 2 and int.from_bytes(identifier, "big") in self._own.get(protocol, ())
 
 
 class Hearing:
@@ -139,18 +139,18 @@ class Hearing:
         inbox, whole = self._hub.inbox, self._version == 4
         while True:
             try:
-                data, control, _, name = sock.recvmsg(LONGEST, ANCILLARY, socket.MSG_DONTWAIT)
+                data, control, _, name = sock.recvmsg(LONGEST, ANCILLARY, linux.MSG_DONTWAIT)
             except BlockingIOError:
                 return
             at = time.monotonic_ns()
             if check and not self._ours.answered_by(data):
                 continue
-            told = read_control(control)
             if not whole:
+                told = read_control(control)
                 source = name[0].partition("%")[0]
                 data = ip_packet(source, told.local, protocol, data, told.ttl, told.tos, told.flow_label)
             finished = data if check else with_offloaded_checksum(data, protocol)
-            inbox.append(Arrival(finished, at, told.stamp, rebuilt=not whole or finished is not data))
+            inbox.append(Arrival(finished, at, stamp_in(control), rebuilt=not whole or finished is not data))
 
     def close(self) -> None:
         for sock in self._sockets.values():

@@ -28,6 +28,8 @@ TCP         the source port                       the source port
 
 In front of the payload lies a cookie: random bytes that only we know, other ones for every probe. They settle
 who is meant when 16 bits are not enough. No time is ever put into the payload: the other side could change it.
+
+The first probe of a flow is put together header by header (`compose`), those after it from its copy (``template.py``).
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from typing import Literal
 from netlab import wire
 from netlab.errors import UsageError
 from netlab.probe.plan import Probe
+from netlab.probe.template import AFTER_COOKIE, ICMP_CHECKSUM, Template
 from netlab.wire import icmpv4
 
 ChecksumFunction = Callable[[bytes], int]
@@ -59,7 +62,12 @@ FlowMode = Literal["free", "paris", "classic"]
 
 def cookie(key: int, number: int) -> bytes:
     """Give the cookie of probe ``number`` in a measurement with the secret ``key`` (64 bits)."""
-    return (key ^ (number * _MIX & _MASK)).to_bytes(COOKIE_BYTES, "big")
+    return cookie_number(key, number).to_bytes(COOKIE_BYTES, "big")
+
+
+def cookie_number(key: int, number: int) -> int:
+    """Give the same as a number of 64 bits."""
+    return key ^ (number * _MIX & _MASK)
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -81,6 +89,10 @@ class Builder:
     pseudo-header)."""
     flows: FlowMode = "free"
     _fill: dict[int, bytes] = field(default_factory=dict)
+    _first: dict[tuple[str, str, int, int], bytes] = field(default_factory=dict)
+    """The first packet of each source, destination, size and flow."""
+    _templates: dict[tuple[str, str, int, int], Template] = field(default_factory=dict)
+    """Made when a second packet of its kind is asked for: many measurements send one."""
 
     @property
     def spread(self) -> int:
@@ -110,6 +122,31 @@ class Builder:
 
     def build(self, probe: Probe, number: int) -> bytes:
         """Give the whole IP packet of probe ``number``."""
+        kind = (probe.target.source, probe.target.address, probe.size, probe.flow)
+        template = self._templates.get(kind)
+        if template is not None:
+            return template.packet(probe.ttl, number, cookie_number(self.key, number))
+        first = self._first.get(kind)
+        if first is not None:
+            template = self._templates[kind] = self._template(first)
+            return template.packet(probe.ttl, number, cookie_number(self.key, number))
+        packet = self.compose(probe, number)
+        if self._differ_in_numbers_only(probe):
+            self._first[kind] = packet
+        return packet
+
+    def _differ_in_numbers_only(self, probe: Probe) -> bool:
+        """Whether the probes of a kind are alike enough for a template."""
+        if self.checksum is not None or self.flows == "classic" or self.kind not in ("echo", "syn"):
+            return False
+        return self.protocol == "tcp" or probe.size >= COOKIE_BYTES + 2
+
+    def _template(self, packet: bytes) -> Template:
+        balance = ICMP_CHECKSUM if self.protocol == "icmp" and self.flows == "free" else AFTER_COOKIE
+        return Template(packet, self.protocol != "tcp", balance, never_zero=self.protocol == "udp")
+
+    def compose(self, probe: Probe, number: int) -> bytes:
+        """Give the same as `build`, put together header by header."""
         source, destination = probe.target.source, probe.target.address
         version = 6 if ":" in destination else 4
         if self.protocol == "icmp":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from netlab import wire
+from bisect import bisect_left
+
 from netlab.probe.build import COOKIE_BYTES
 from netlab.probe.matching import Answer
 from netlab.probe.plan import Probe
@@ -14,7 +15,7 @@ INITIAL_TTLS = (32, 64, 128, 255)
 
 def return_hops(reply_ttl: int) -> int:
     """Guess how many hops an answer travelled: 1 for a neighbour, as in traceroute's count."""
-    return next(initial for initial in INITIAL_TTLS if reply_ttl <= initial) - reply_ttl + 1
+    return INITIAL_TTLS[bisect_left(INITIAL_TTLS, reply_ttl)] - reply_ttl + 1
 
 
 class Flight:
@@ -53,24 +54,23 @@ def compare_payload(flight: Flight, answer: Answer, protocol: str) -> None:
 
 def compare_quote(flight: Flight, answer: Answer, tos: int) -> None:
     """What the quoted packet looked like when the router had it, and whether somebody changed it on the way there."""
-    row, quoted = flight.row, answer.quoted
-    if "rebuilt" in row["flags"].split():
+    row, quote = flight.row, answer.quoted
+    assert quote is not None
+    if row["flags"] and "rebuilt" in row["flags"].split():
         add_flag(row, "no-quote")
         return
-    version4 = isinstance(quoted, wire.IPv4)
-    row["quoted_ttl"] = quoted.ttl if version4 else quoted.hop_limit
-    row["quoted_tos"] = quoted.tos if version4 else quoted.traffic_class
-    head = 20 if version4 else 40
-    left = quoted.payload
+    row["quoted_ttl"], row["quoted_tos"] = quote.ttl, quote.tos
+    head = 20 if flight.packet[0] >> 4 == 4 else 40
+    left = quote.payload
     changed = (
-        row["quoted_tos"] != tos
-        or quoted.source != row["source"].partition("%")[0]
+        quote.tos != tos
+        or quote.source != row["source"].partition("%")[0]
         or left != flight.packet[head : head + len(left)]
     )
-    if changed and not (version4 and (quoted.fragment_offset or quoted.more_fragments)):
+    if changed and not quote.fragment:
         add_flag(row, "quote-differs")
 
 
 def same_address(one: str, other: str) -> bool:
     """Whether two addresses are the same, whatever interface (``%eth0``) stands behind them."""
-    return one.partition("%")[0] == other.partition("%")[0]
+    return one == other or one.partition("%")[0] == other.partition("%")[0]

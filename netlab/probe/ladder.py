@@ -84,7 +84,7 @@ class Ladder:
         return self._last if self.end is None else min(self._last, self.end)
 
     def wants(self, probe: Probe) -> bool:
-        return probe.ttl <= self.highest_ttl and not self.given_up
+        return probe.ttl <= self.highest_ttl and not (self._silent and self.given_up)
 
     def needs(self, probe: Probe) -> bool:
         """Whether the answer of a probe in flight is worth waiting for."""
@@ -162,16 +162,19 @@ def _mark_one(path: list[Row]) -> None:
     probed = [row for row in path if "last-ditch" not in row["flags"].split()]
     end = min((row["ttl"] for row in probed if is_final(row)), default=None)
     hops: dict[int, set[str]] = {}
+    first: dict[str, int] = {}
     for row in probed:
-        if end is not None and row["ttl"] > end:
+        ttl, responder = row["ttl"], row["responder"]
+        if end is not None and ttl > end:
             add_flag(row, "beyond-end")
         elif answered(row):
-            hops.setdefault(row["ttl"], set()).add(row["responder"])
+            hops.setdefault(ttl, set()).add(responder)
+            first[responder] = min(first.get(responder, ttl), ttl)
     for row in probed:
         ttl, responder = row["ttl"], row["responder"]
         if not responder or "beyond-end" in row["flags"].split():
             continue
         if responder in hops.get(ttl - 1, ()):
             add_flag(row, "repeated-hop")
-        elif any(responder in hops[earlier] for earlier in hops if earlier < ttl - 1):
+        elif first.get(responder, ttl) < ttl - 1:
             add_flag(row, "loop")

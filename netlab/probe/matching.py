@@ -4,10 +4,15 @@ An answer is one of two things. Either the destination's own: an echo reply, a t
 SYN-ACK or RST. Or an ICMP error about one of our packets, from anybody on the way; it quotes that packet's IP header
 and at least the 8 bytes behind it (RFC 792, RFC 4443 section 3). Both carry the low 16 bits of the probe's number.
 An answer that is not for us gives None; bytes that are no packet at all give None too.
+
+Most answers of a traceroute are ICMP errors over IPv4 with nothing special about them: `_plain_error` reads such a one
+in one go. All others are taken apart header by header, with ``wire``. Both ways give the same.
 """
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,9 +20,22 @@ from netlab import wire
 from netlab.errors import PacketError
 from netlab.probe.build import COOKIE_BYTES, MIDDLE_PORT
 from netlab.wire import icmpv4
+from netlab.wire.addresses import to_text
+from netlab.wire.checksum import ones_complement_sum
 
 if TYPE_CHECKING:
     from netlab.wire import icmpv6
+
+
+class Quote(NamedTuple):
+    """The IP header that an ICMP error quotes, as the router saw it, and what of the packet comes behind."""
+
+    source: str
+    ttl: int
+    tos: int
+    fragment: bool
+    """It was a part of a packet."""
+    payload: bytes
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -48,12 +66,16 @@ class Answer:
     """Of the quoted IPv4 header; it carries the low 16 bits of the number, too."""
     loose: bool = False
     """The quote has another source port or identifier than ours (a NAT changed it): only a whole cookie proves it."""
-    quoted: Any = None
-    """The quoted IP header (`wire.IPv4` or `wire.IPv6`), None in a reply."""
+    quoted: Quote | None = None
+    """None in a reply."""
     mpls: str = ""
     interface: str = ""
 
 
+UNREACHABLE, TIME_EXCEEDED = 3, 11
+"""Types of the errors that probes meet (RFC 792)."""
+NEEDS_FRAGMENTATION = 4
+"""The code with a field more: the MTU."""
 UNREACHABLE_V4: dict[int, tuple[str, str]] = {
     # code: (detail, mark of the Linux traceroute); RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1
     0: ("network unreachable", "!N"),
@@ -85,6 +107,10 @@ UNREACHABLE_V6: dict[int, tuple[str, str]] = {
 }
 
 
+FIRST_WORDS = struct.Struct("!4H")
+"""What every quote has of the transport header."""
+
+
 class Ours(NamedTuple):
     """What marks a packet as one of ours."""
 
@@ -93,6 +119,7 @@ class Ours(NamedTuple):
     """ICMP identifier or source port; TCP's lie on one side of it, as in `Builder.ports`."""
     port: int
     spread: int = 1
+    """How many ports from ``port`` (UDP) or the identifier (TCP) on belong to the measurement."""
 
     def has_ports(self, source: int, destination: int) -> bool:
         """Whether a packet that we sent may have these ports."""
@@ -102,22 +129,54 @@ class Ours(NamedTuple):
         return destination == self.port and 0 <= away < self.spread
 
 
-def read_answer(data: bytes, protocol: str, identifiers: dict[int, int], port: int, spread: int = 1) -> Answer | None:
-    """Read one incoming IP packet as an answer to probes of ``protocol`` with these identifiers (by family).
-
-    ``spread``: how many ports from ``port`` (UDP) or the identifier (TCP) on belong to the measurement.
-    """
+def read_answer(data: bytes, ours: Mapping[int, Ours]) -> Answer | None:
+    """Read one incoming IP packet as an answer to probes that are marked like this (by IP version)."""
+    if 4 in ours and PLAIN_LEAST <= len(data) <= PLAIN_MOST:
+        answer = _plain_error(data, ours[4])
+        if answer is not None:
+            return answer
     try:
         packet = wire.parse(data)
-        version = 4 if isinstance(packet, wire.IPv4) else 6
-        if version not in identifiers:
-            return None
-        ours = Ours(protocol, identifiers[version], port, spread)
         if isinstance(packet, wire.IPv4):
-            return _read_v4(packet, ours)
-        return _read_v6(packet, ours)
+            return _read_v4(packet, ours[4]) if 4 in ours else None
+        return _read_v6(packet, ours[6]) if 6 in ours else None
     except PacketError:
         return None
+
+
+PLAIN_ERROR = struct.Struct("!BxHxxxxBBxx4s4x BBxxxBxx BBHHHBBxx4s4s")
+"""IPv4 header, ICMP header of an error, quoted IPv4 header: the fields that matter (RFC 791, 792, 4884)."""
+IPV4_HEADER, QUOTE_AT, PLAIN_LEAST = 20, 28, 48
+"""Where the ICMP message, the quote and the quoted payload begin."""
+PLAIN_MOST = QUOTE_AT + 128
+"""Extensions come only behind 128 bytes of quote (RFC 4884 section 3)."""
+NO_OPTIONS = 0x45
+"""The first byte of an IPv4 header without options."""
+FRAGMENTED = 0x3FFF
+"""More fragments, and the fragment offset."""
+
+
+def _plain_error(data: bytes, ours: Ours) -> Answer | None:
+    """An ICMP error over IPv4 without IP options, extensions and a field of its own; None: look at it closely."""
+    (
+        first, length, reply_ttl, protocol, source, kind, code, length_words,
+        quoted_first, tos, quoted_length, identification, quoted_fragment, ttl, quoted_protocol, quoted_source, target,
+    ) = PLAIN_ERROR.unpack_from(data)  # fmt: skip
+    if first != NO_OPTIONS or quoted_first != NO_OPTIONS or protocol != wire.PROTOCOL_ICMP or length != len(data):
+        return None
+    has_mtu = kind == UNREACHABLE and code == NEEDS_FRAGMENTATION
+    if kind not in (TIME_EXCEEDED, UNREACHABLE) or has_mtu or length_words:
+        return None
+    answer = Answer(to_text(source), "reply", None, reply_ttl, kind, code)
+    answer.bad_checksum = ones_complement_sum(data[IPV4_HEADER:]) != 0xFFFF
+    if kind == TIME_EXCEEDED:
+        _time_exceeded(answer, code)
+    else:
+        _unreachable(answer, code)
+    answer.identification = identification
+    body = data[PLAIN_LEAST : QUOTE_AT + quoted_length] if quoted_length >= IPV4_HEADER else data[PLAIN_LEAST:]
+    quote = Quote(to_text(quoted_source), ttl, tos, quoted_fragment & FRAGMENTED != 0, body)
+    return _about(answer, quote, to_text(target), quoted_protocol, body, ours)
 
 
 def _read_v4(packet: wire.IPv4, ours: Ours) -> Answer | None:
@@ -137,13 +196,9 @@ def _read_v4(packet: wire.IPv4, ours: Ours) -> Answer | None:
         answer.detail = f"originate={message.originate} receive={message.receive} transmit={message.transmit}"
         return answer
     if isinstance(message, icmpv4.TimeExceeded):
-        answer.outcome = "time-exceeded"
-        answer.detail = "fragment reassembly time exceeded" if message.code == 1 else "TTL exceeded"
+        _time_exceeded(answer, message.code)
     elif isinstance(message, icmpv4.DestinationUnreachable):
-        answer.outcome = "unreachable"
-        answer.detail, answer.mark = UNREACHABLE_V4.get(
-            message.code, (f"unreachable, code {message.code}", f"!<{message.code}>")
-        )
+        _unreachable(answer, message.code)
         if message.code == 4:
             answer.mtu = message.mtu or None
             answer.detail += f", mtu={message.mtu}" if message.mtu else ""
@@ -157,7 +212,19 @@ def _read_v4(packet: wire.IPv4, ours: Ours) -> Answer | None:
     _extensions(answer, message.extensions)
     quoted = wire.IPv4.parse(message.original, quoted=True)
     answer.identification = quoted.identification
-    return _about(answer, quoted, quoted.protocol, quoted.payload, ours)
+    fragment = quoted.more_fragments or quoted.fragment_offset > 0
+    quote = Quote(quoted.source, quoted.ttl, quoted.tos, fragment, quoted.payload)
+    return _about(answer, quote, quoted.destination, quoted.protocol, quoted.payload, ours)
+
+
+def _time_exceeded(answer: Answer, code: int) -> None:
+    answer.outcome = "time-exceeded"
+    answer.detail = "fragment reassembly time exceeded" if code == 1 else "TTL exceeded"
+
+
+def _unreachable(answer: Answer, code: int) -> None:
+    answer.outcome = "unreachable"
+    answer.detail, answer.mark = UNREACHABLE_V4.get(code) or (f"unreachable, code {code}", f"!<{code}>")
 
 
 def _read_v6(packet: wire.IPv6, ours: Ours) -> Answer | None:
@@ -195,7 +262,8 @@ def _read_v6(packet: wire.IPv6, ours: Ours) -> Answer | None:
     _extensions(answer, getattr(message, "extensions", ()))
     quoted = wire.IPv6.parse(message.original, quoted=True)
     quoted_protocol, quoted_body, _ = wire.upper_layer(quoted)
-    return _about(answer, quoted, quoted_protocol, quoted_body, ours)
+    quote = Quote(quoted.source, quoted.hop_limit, quoted.traffic_class, False, quoted.payload)
+    return _about(answer, quote, quoted.destination, quoted_protocol, quoted_body, ours)
 
 
 def _echoed(answer: Answer, message: icmpv4.EchoReply | icmpv6.EchoReply, identifier: int) -> Answer | None:
@@ -234,17 +302,16 @@ def _direct(answer: Answer, packet: wire.IPv4 | wire.IPv6, number: int, body: by
     return None
 
 
-def _about(answer: Answer, quoted: wire.IPv4 | wire.IPv6, number: int, body: bytes, ours: Ours) -> Answer | None:
+def _about(answer: Answer, quote: Quote, target: str, number: int, body: bytes, ours: Ours) -> Answer | None:
     """Find out which probe an ICMP error is about, from the packet that it quotes."""
-    answer.quoted, answer.target = quoted, quoted.destination
+    answer.quoted, answer.target = quote, target
     if len(body) < 8:
         return None  # RFC 792 promises 64 bits; with less nobody can tell whose packet it was
-    first, second = int.from_bytes(body[0:2], "big"), int.from_bytes(body[2:4], "big")
-    last = int.from_bytes(body[6:8], "big")
+    first, second, third, last = FIRST_WORDS.unpack_from(body)
     if ours.protocol == "icmp" and number in (wire.PROTOCOL_ICMP, wire.PROTOCOL_ICMPV6):
         if body[0] not in (8, 13, 128):
             return None
-        answer.loose = int.from_bytes(body[4:6], "big") != ours.identifier
+        answer.loose = third != ours.identifier
         answer.number = last
         answer.cookie = body[8 : 8 + COOKIE_BYTES] if body[0] != 13 else b""
         return answer if not answer.loose or len(answer.cookie) == COOKIE_BYTES else None

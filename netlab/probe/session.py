@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 
 from netlab.probe.build import COOKIE_BYTES, Builder, cookie
 from netlab.probe.flight import Flight, compare_payload, compare_quote, return_hops, same_address
-from netlab.probe.matching import Answer, read_answer
+from netlab.probe.matching import Answer, Ours, read_answer
 from netlab.probe.plan import Probe
 from netlab.probe.rows import EMPTY, Row, add_flag
 
@@ -80,7 +80,13 @@ class ProbeSession:
         first_number: int = 1,
     ) -> None:
         self._plan, self._builder, self._timeout = iter(plan), builder, timeout
-        self._network, self._epoch, self._virtual = network, epoch, virtual
+        self._ours = {
+            version: Ours(builder.protocol, identifier, builder.port, builder.spread)
+            for version, identifier in builder.identifier.items()
+        }
+        self._epoch, self._virtual = epoch, virtual
+        clock = "virtual" if virtual else "user"
+        self._blank = EMPTY | {"protocol": builder.protocol, "network": network, "clock": clock}
         self._deadline, self._notice = deadline, notice
         self._start = self._now = 0
         self._number = first_number - 1
@@ -136,31 +142,25 @@ class ProbeSession:
 
     def next_probe(self, now: int) -> tuple[int, bytes] | None:
         """Give number and packet of the next probe if it is due; follow up with `sent` or `refused`."""
-        self._now = max(self._now, now)
+        if now > self._now:
+            self._now = now
         due = self._due()
         if due is None or due > now:
             return None
         assert self._next is not None
-        self._number = self._following()
-        return self._number, self._builder.build(self._next, self._number)
+        self._number = number = self._following()
+        return number, self._builder.build(self._next, number)
 
     def _take(self, number: int, packet: bytes) -> Flight:
         probe = self._next
         assert probe is not None
-        row = EMPTY.copy()
-        row["destination"], row["address"], row["source"] = (
-            probe.target.destination,
-            probe.target.address,
-            probe.target.source,
-        )
-        builder = self._builder
+        row, builder = self._blank.copy(), self._builder
+        row["destination"], row["address"], row["source"] = probe.target
         row["ttl"], row["attempt"], row["round"] = probe.ttl, probe.attempt, probe.round
-        row["flow"] = builder.flow(probe, number)
-        row["protocol"], row["sequence"], row["network"] = builder.protocol, number, self._network
+        row["flow"], row["sequence"] = builder.flow(probe, number), number
         if builder.protocol != "icmp":
             row["port"] = builder.ports(6 if ":" in probe.target.address else 4, probe, number)[1]
         row["packet_size"], row["request"] = len(packet), packet
-        row["clock"] = "virtual" if self._virtual else "user"
         self._taken()
         return Flight(probe, number, row, cookie(builder.key, number))
 
@@ -197,9 +197,9 @@ class ProbeSession:
         self, packet: bytes, at: int, stamp: int | None = None, rebuilt: bool = False, handle: int | None = None
     ) -> None:
         """Take an incoming IP packet: at our clock's ``at``, with the kernel's wall-clock ``stamp`` if there is one."""
-        self._now = max(self._now, at)
-        builder = self._builder
-        answer = read_answer(packet, builder.protocol, builder.identifier, builder.port, builder.spread)
+        if at > self._now:
+            self._now = at
+        answer = read_answer(packet, self._ours)
         if answer is None:
             return
         if rebuilt:
@@ -225,7 +225,8 @@ class ProbeSession:
         if rebuilt:
             add_flag(row, "rebuilt")
         rtt = at - flight.sent_at
-        self._largest = max(self._largest, rtt)
+        if rtt > self._largest:
+            self._largest = rtt
         row["rtt_user_ms"] = rtt / MILLISECOND
         if flight.decided:  # its timeout is over
             row["outcome"], row["rtt_ms"] = "late", row["rtt_user_ms"]

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from netlab.probe.build import Builder
 from netlab.probe.flight import Flight, same_address
@@ -101,9 +101,9 @@ class TraceSession(ProbeSession):
         self._patience: dict[tuple[str, int, int], int] = {}  # address, round, TTL → ns, until an answer says otherwise
         self._soonest = 0  # no adaptive wait ends before this; 0: look again
         self._early: list[Flight] = []
-        self._told: set[int] = set()
+        self._heard = 0  # how many of the rows decided since the last `take_rows` the plan has been told of
         super().__init__(
-            _Quiet(plan),
+            cast("Iterator[Probe]", plan),  # its None is dealt with in `_advance_plan`
             builder,
             timeout=timeout,
             network=network,
@@ -146,15 +146,15 @@ class TraceSession(ProbeSession):
         if self._one_at_a_time and any(self._shares_flow(flight, probe) for flight in self._waiting):
             return None
         due = super()._due()
-        return None if due is None else max(due, self._quiet_until, self._clear_at(probe))
+        if due is None or not self._one_at_a_time:
+            return due
+        return max(due, self._quiet_until, self._clear_at(probe))
 
     def _clear_at(self, probe: Probe) -> int:
         """When the lost probes of this flow are out of the way.
 
         No late answer to one of them can then be taken for this probe's; and the port of a connect is free again.
         """
-        if not self._one_at_a_time:
-            return 0
         lost = [flight for flight in self._by_wire.values() if flight.received is None]
         if self._builder.protocol == "tcp":
             return max(
@@ -174,7 +174,8 @@ class TraceSession(ProbeSession):
             self._patience.clear()
         if self._one_at_a_time:
             add_flag(self._waiting[-1].row, "one-at-a-time")
-        self._soonest = min(self._soonest, at + self.patience(self._waiting[-1]))
+        if self._soonest:
+            self._soonest = min(self._soonest, at + self.patience(self._waiting[-1]))
 
     # -- whose answer -------------------------------------------------------------------------------------------
 
@@ -261,10 +262,13 @@ class TraceSession(ProbeSession):
 
     def _listen(self) -> None:
         """Tell the plan of every row that was decided since the last time."""
-        for row in self._rows:
-            if row["sequence"] not in self._told:
-                self._told.add(row["sequence"])
-                self._steering.heard(row)
+        while self._heard < len(self._rows):
+            self._heard += 1
+            self._steering.heard(self._rows[self._heard - 1])
+
+    def take_rows(self) -> list[Row]:
+        self._heard = 0
+        return super().take_rows()
 
     def refused(self, number: int, packet: bytes, reason: str, mtu: int | None = None) -> None:
         super().refused(number, packet, reason, mtu)
@@ -370,19 +374,6 @@ class TraceSession(ProbeSession):
 
 
 _END: Any = object()
-
-
-class _Quiet:
-    """The plan as an iterator; `ProbeSession` calls it through `iter`."""
-
-    def __init__(self, plan: Steering) -> None:
-        self._plan = iter(plan)
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        return next(self._plan)
 
 
 def answered(row: Row) -> bool:

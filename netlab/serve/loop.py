@@ -307,7 +307,7 @@ class Loop:
                     continue
                 peer.done = 0
                 wanted = peer.wanted = peer.handler.send(result)
-                if type(wanted) is bytes and type(result) is bytes:
+                if type(wanted) is bytes and type(result) is bytes:  # it has received something and answers that
                     self._answers.append(peer)
                     return
                 if wanted is LATER and not peer.secure:

@@ -110,7 +110,7 @@ class _Conversation(Exchange):
                 except (Exception, SystemExit) as fault:  # ours, or a learner's: the others must not feel it
                     answer = self._fault(fault)
                 keep = self._keeps(answer)
-                plain = keep and reader.framing is NO_CONTENT
+                plain = keep and reader.framing is NO_CONTENT  # as nearly all: the states have one step for all of it
                 if not plain:
                     if self.request is not None:
                         self.said.client_says("request")

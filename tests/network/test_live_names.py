@@ -73,7 +73,7 @@ def test_what_has_no_name_gives_an_empty_text(monkeypatch: pytest.MonkeyPatch) -
     def unknown(*_: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(socket, "getnameinfo", unknown)
+    monkeypatch.setattr(socket, "gethostbyaddr", unknown)
     assert LiveNetwork().reverse("192.0.2.1") == ""
 
 

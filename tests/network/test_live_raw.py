@@ -87,6 +87,40 @@ def test_a_wrong_header_checksum_and_length_are_put_right_as_the_kernel_does(net
     assert message(one(network)).sequence == 1
 
 
+def test_the_second_packet_of_a_kind_is_put_right_like_the_first(network: LiveNetwork) -> None:
+    own = network.identifier("icmp", 4)
+    first = echo(4, own, 1, identification=5)
+    assert send(network, first).packet == first
+    assert send(network, echo(4, own, 2, identification=6, checksum=1)).packet == echo(4, own, 2, identification=6)
+    assert send(network, echo(4, own, 3, identification=7, total_length=40)).packet == echo(4, own, 3, identification=7)
+    assert wire.parse(send(network, echo(4, own, 4)).packet).checksum is None
+    as_it_is = echo(4, own, 5, identification=8, ttl=9, tos=4)
+    assert send(network, as_it_is).packet == as_it_is
+    replies = [message(arrival) for arrival in collect(network, 5)[0]]
+    assert sorted(reply.sequence for reply in replies) == [1, 2, 3, 4, 5]
+
+
+def test_the_second_packet_of_a_kind_is_cut_and_refused_like_the_first(network: LiveNetwork) -> None:
+    own, payload = network.identifier("icmp", 4), bytes(5000)
+    send(network, echo(4, own, 1, identification=5))
+    assert send(network, echo(4, own, 2, payload, identification=6)).rebuilt
+    refused = network.send(echo(4, own, 3, payload, identification=7, dont_fragment=True))
+    assert isinstance(refused, Refused)
+    assert refused.mtu is not None
+    packets = {message(arrival).sequence: message(arrival).payload for arrival in collect(network, 2)[0]}
+    assert packets.keys() == {1, 2}
+    assert packets[2] == payload
+
+
+def test_a_packet_from_elsewhere_is_not_of_a_kind_that_was_sent(network: LiveNetwork) -> None:
+    own = network.identifier("icmp", 4)
+    send(network, echo(4, own, 1, identification=5))
+    one(network)
+    request = wire.icmpv4.EchoRequest(own, 2).to_bytes()
+    foreign = wire.IPv4("198.51.100.77", SERVER[4], wire.PROTOCOL_ICMP, request, identification=6).to_bytes()
+    assert isinstance(network.send(foreign), Refused)
+
+
 def test_ip_options_leave_too(network: LiveNetwork) -> None:
     """Record route (RFC 791 section 3.1): every machine on the way writes its address."""
     room = b"\x07\x27\x04" + bytes(36) + b"\0"

@@ -6,8 +6,7 @@ Needs the extra ``teach``. Everything happens in a temporary folder: no exchange
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import nbformat
 import pytest
 
 from tests.notebooks.book import LEARNERS, NAMES, SOLUTIONS, cells, environment, is_answer, is_test, nbgrader, source
+from tests.notebooks.grader import Grader
 from tests.support.tools import need_module
 from tools import notebooks
 
@@ -170,32 +170,37 @@ SAID = {
 pytestmark = pytest.mark.slow
 
 
-def nbgrader_does(course: Path, *words: str) -> None:
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    need_module("nbgrader", "teach")
+    with Grader() as grader:
+        yield grader
+
+
+def nbgrader_does(grader: Grader, course: Path, *words: str) -> None:
     environ = environment(
         HOME=str(course), JUPYTER_CONFIG_DIR=str(course / "config"), JUPYTER_DATA_DIR=str(course / "data")
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "nbgrader", *words, f"--CourseDirectory.root={course}"],
-        cwd=course, env=environ, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-4000:]
+    status, said = grader.run([*words, f"--CourseDirectory.root={course}"], course, environ)
+    assert status == 0, said[-4000:]
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def graded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+def graded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, grader: Grader
+) -> tuple[str, Path]:
     """Release a notebook, hand in three versions of it, and grade them."""
-    need_module("nbgrader", "teach")
     name, course = request.param, tmp_path_factory.mktemp("course")
     (course / "source" / name).mkdir(parents=True)
     shutil.copy(SOLUTIONS / f"{name}.ipynb", course / "source" / name)
     for folder in ("data", "recorded"):
         shutil.copytree(LEARNERS / folder, course / "source" / name / folder)
-    nbgrader_does(course, "generate_assignment", name, "--create")
+    nbgrader_does(grader, course, "generate_assignment", name, "--create")
     for student, answer in (("untouched", untouched), ("wrong", wrong), ("solved", solved(name))):
         folder = course / "submitted" / student / name
         shutil.copytree(course / "release" / name, folder)
         hand_in(folder / f"{name}.ipynb", answer)
-    nbgrader_does(course, "autograde", name)
+    nbgrader_does(grader, course, "autograde", name)
     return name, course
 
 

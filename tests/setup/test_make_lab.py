@@ -57,7 +57,7 @@ def committed_files() -> list[str]:
         command = [*git, "--cached", "--others", "--exclude-standard"]
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
         return [name for name in listed if name and (ROOT / name).is_file()]
-    left_out = {".venv", "__pycache__", "build", "dist"}
+    left_out = {".venv", "__pycache__", "build", "dist", ".hypothesis", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
     files = (file.relative_to(ROOT) for file in ROOT.rglob("*") if file.is_file())
     return [str(file) for file in files if not left_out & set(file.parts) and ".egg-info" not in str(file)]
 
