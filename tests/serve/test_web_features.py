@@ -539,7 +539,7 @@ def test_https(site, authority):
         ) as tls:
             tls.sendall(GET.replace(b"/index", b"http://h/index"))
             assert tls.recv(100).startswith(b"HTTP/1.1 421")
-        assert server.log["status"].tolist() == [200, 200, 200, 421]
+        assert server.log["status"].tolist() == [200, 200, 200, 400, 421]
 
 
 def test_the_command_speaks_https_too(site, authority, tmp_path_factory):
