@@ -93,6 +93,8 @@ def commands() -> None:
 
 def signals() -> None:
     """Signals reach the command, SIGKILL too."""
+    # Two runs of this, side by side, must not take each other's commands for their own.
+    long, longer = f"4711.{os.getpid()}", f"4712.{os.getpid()}"
     with make(PAIR) as lab:
         trap = "trap 'echo int; exit 3' INT; trap 'echo term; exit 4' TERM; echo ready; while :; do sleep 0.05; done"
         for number, said, status in ((signal.SIGINT, "int\n", 3), (signal.SIGTERM, "term\n", 4)):
@@ -101,17 +103,17 @@ def signals() -> None:
                 process.send_signal(number)
                 assert process.stdout.read() == said
                 assert process.wait(5) == status
-        with lab.popen("alice", ["sleep", "4711.5"]) as process:
-            assert soon(lambda: len(with_mark("4711.5")) == 2, 5)
+        with lab.popen("alice", ["sleep", long]) as process:
+            assert soon(lambda: len(with_mark(long)) == 2, 5)
             process.kill()
         assert process.returncode == -signal.SIGKILL
-        assert soon(lambda: not with_mark("4711.5"), 5)
+        assert soon(lambda: not with_mark(long), 5)
         started = time.monotonic()
         try:
-            lab.run("alice", ["sleep", "4712.5"], capture_output=True, timeout=0.3)
+            lab.run("alice", ["sleep", longer], capture_output=True, timeout=0.3)
         except subprocess.TimeoutExpired:
             assert time.monotonic() - started < 3
-        assert soon(lambda: not with_mark("4712.5"), 5)
+        assert soon(lambda: not with_mark(longer), 5)
 
 
 # packets

@@ -20,6 +20,9 @@ from tests.support.tools import need
 
 pytestmark = pytest.mark.lab
 
+OURS = os.getpid()
+"""In what commands are known by: two runs of these tests, side by side, must not take the other's for their own."""
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> str:
@@ -132,18 +135,18 @@ def test_job_control_works_in_a_shell_on_a_host(world: str, terminal: Terminal) 
     terminal.expect("leave with exit or CTRL+D")
     terminal.type("PS1='<$?># '\n")
     terminal.expect("\n<0># ")
-    terminal.type("hostname; tty; sleep 4713.5\n")
+    terminal.type(f"hostname; tty; sleep 4713.{OURS}\n")
     terminal.expect("\nalice")
     terminal.expect("/dev/pts/")
-    assert soon(lambda: has_the_terminal("sleep\0004713.5"), 5)
+    assert soon(lambda: has_the_terminal(f"sleep\0004713.{OURS}"), 5)
     terminal.type("\x1a")
     terminal.expect("Stopped")
     terminal.expect("<148># ")
     terminal.type("fg\n")
-    assert soon(lambda: has_the_terminal("sleep\0004713.5"), 5)
+    assert soon(lambda: has_the_terminal(f"sleep\0004713.{OURS}"), 5)
     terminal.type("\x03")
     terminal.expect("<130># ")
-    assert not with_mark("4713.5")
+    assert not with_mark(f"4713.{OURS}")
     terminal.type("exit 5\n")
     terminal.expect("[5]$ ")
     terminal.type("echo $((1+1)); cat\n")  # the terminal is the outer shell's again
@@ -156,14 +159,14 @@ def test_job_control_works_in_a_shell_on_a_host(world: str, terminal: Terminal) 
 
 def test_ctrl_z_and_ctrl_c_reach_a_command_of_the_outer_shell(world: str, terminal: Terminal) -> None:
     terminal.expect("[0]$ ")
-    terminal.type(f"{' '.join(COMMAND)} {world} -- sleep 4714.5\n")
+    terminal.type(f"{' '.join(COMMAND)} {world} -- sleep 4714.{OURS}\n")
     terminal.expect("runs sleep")
-    assert soon(lambda: has_the_terminal("sleep\0004714.5"), 5)
+    assert soon(lambda: has_the_terminal(f"sleep\0004714.{OURS}"), 5)
     terminal.type("\x1a")
     terminal.expect("Stopped")
     terminal.expect("[148]$ ")
     terminal.type("fg\n")
-    assert soon(lambda: has_the_terminal("sleep\0004714.5"), 5)
+    assert soon(lambda: has_the_terminal(f"sleep\0004714.{OURS}"), 5)
     terminal.type("\x03")
     terminal.expect("[130]$ ")
-    assert soon(lambda: not with_mark("4714.5"), 1)
+    assert soon(lambda: not with_mark(f"4714.{OURS}"), 1)
