@@ -10,10 +10,10 @@ import base64
 import hashlib
 import re
 import socket
-import time
 import ssl
 import struct
 import threading
+import time
 import wave
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
