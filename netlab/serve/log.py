@@ -24,6 +24,8 @@ HEADS = 1_000
 BATCH = 64
 STATUS = 5
 """Where the status is in whatever ``rows_of`` makes a row of."""
+LAST = "the last answer of this connection"
+"""Why a connection was closed, if nothing was wrong."""
 FLAGS = ("reused", "keep_alive")
 """Columns of 0 and 1."""
 
@@ -175,8 +177,9 @@ class Log:
             del self._waiting[: len(waiting)]
 
     def _forget(self) -> None:
-        """Drop the oldest rows if there are too many: some at once, since each time all others move."""
-        excess = self._count() - self._most
+        """Drop the oldest rows if there are too many: some at once, since each time all others move. The latest one
+        stays in any case: somebody may be about to be told of it."""
+        excess = self._count() - max(self._most, 1)
         if excess > BATCH + self._most // 10:
             self._drop(excess)
 

@@ -139,6 +139,14 @@ def test_whoever_is_told_of_every_row_gets_it_and_no_more_rows_are_kept_than_ask
     assert len(log) == rows
 
 
+def test_whoever_is_told_gets_the_row_even_if_somebody_looks_at_the_log_just_then():
+    log = WebLog(0)
+    for number in range(2 * BATCH):
+        log.add(record(number), b"", b"")
+        assert len(log.columns()["status"]) == 0  # takes in what waits, and forgets what is too much
+        assert log.latest()["started_at"] == START + number
+
+
 def test_long_texts_are_cut_so_that_they_cost_neither_time_nor_room():
     log = WebLog(1_000)
     reader = Reader("server", Limits(line=40_000, head=200_000))
