@@ -1,8 +1,8 @@
 """What the web server and the proxy have in common: a place where they are, and a log as a table.
 
-Port 0 takes a free one; a taken one gives `AddressInUse` with the owner, where the system
-tells who that is. A server made again at the same address and port in this process (a notebook's cell that is run a
-second time) first stops the one before, if that is of the same kind.
+Port 0 takes a free one; a taken one gives `AddressInUse` with the owner, where the system tells who that is. A server
+made again at the same address and port in this process (a notebook's cell that is run a second time) first stops the
+one before, if that is of the same kind.
 """
 
 from __future__ import annotations

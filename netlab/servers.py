@@ -6,7 +6,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
 from netlab.errors import HTTPError, UsageError
@@ -35,6 +35,9 @@ __all__ = ["ProxyServer", "Server", "WebServer"]
 
 FRAMING = (b"content-length", b"transfer-encoding", b"connection", b"date", b"content-range", b"content-encoding")
 """Fields that only the server itself can know."""
+OURS = map_path
+"""Needs no look at what it gives."""
+Given = TypeVar("Given")
 
 
 class WebServer(Server):
@@ -183,7 +186,8 @@ class WebServer(Server):
         self._unix = listener is not None and is_unix(listener)
         self._site = Site(
             Directory(directory, follow_symlinks), noting(log, on_row), place.wall, bounds=of_server,
-            map_path=_mapped(map_path), parse_head=_checked(parse_head) if parse_head else None,
+            map_path=map_path if map_path is OURS else _giving(Path, "map_path", map_path),
+            parse_head=_giving(Request, "parse_head", parse_head) if parse_head else None,
             own_fields=_fields(headers), cors=_origin(cors), tag_from_content=etag == "content" or place.virtual,
             gzip=gzip, scheme=b"https" if ssl_context else b"http", modified_ns=place.modified_ns,
         )  # fmt: skip
@@ -382,30 +386,16 @@ def _origin(cors: bool | str) -> bytes:
     return cors.encode("latin-1")
 
 
-def _checked(parse_head: Callable[[bytes], Request]) -> Callable[[bytes], Request]:
-    """A learner's parser: what it gives must be a Request, whatever else it does is its fault."""
+def _giving(kind: type[Given], name: str, function: Callable[[bytes], Given]) -> Callable[[bytes], Given]:
+    """A learner's function: what it gives must be of this kind, whatever else it does is its fault."""
 
-    def parse(head: bytes) -> Request:
-        request = parse_head(head)
-        if not isinstance(request, Request):
-            raise TypeError(f"parse_head gave {type(request).__name__}, not a netlab.http.events.Request")
-        return request
+    def checked(data: bytes) -> Given:
+        given = function(data)
+        if not isinstance(given, kind):
+            raise TypeError(f"{name} gave {type(given).__name__}, not a {kind.__module__}.{kind.__qualname__}")
+        return given
 
-    return parse
-
-
-def _mapped(function: Callable[[bytes], Path]) -> Callable[[bytes], Path]:
-    """A learner's mapping: what it gives must be a Path; ours always gives one."""
-    if function is map_path:
-        return function
-
-    def mapped(target: bytes) -> Path:
-        path = function(target)
-        if not isinstance(path, Path):
-            raise TypeError(f"map_path gave {type(path).__name__}, not a netlab.http.paths.Path")
-        return path
-
-    return mapped
+    return checked
 
 
 def __getattr__(name: str) -> Any:

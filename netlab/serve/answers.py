@@ -27,7 +27,7 @@ from netlab.http.ranges import Part
 from netlab.http.writer import response_head
 from netlab.serve.bounds import Bounds
 from netlab.serve.connection import SECOND, Turn, Wanted
-from netlab.serve.exchange import RETRY_AFTER, AddRow, ParseHead
+from netlab.serve.exchange import RETRY, AddRow, ParseHead
 from netlab.serve.files import Directory, Entry, Folder, Opened, Refusal
 
 PIECE = 64 * 1024
@@ -41,7 +41,6 @@ NO_STORE: Field = (b"Cache-Control", b"no-store")
 """For what has no validator, and is made anew each time."""
 NOSNIFF: Field = (b"X-Content-Type-Options", b"nosniff")
 RANGES_WELCOME: Field = (b"Accept-Ranges", b"bytes")
-RETRY: Field = (b"Retry-After", b"%d" % RETRY_AFTER)
 VARY: Field = (b"Vary", b"Accept-Encoding")
 SIDECARS = ((b"br", ".br"), (b"gzip", ".gz"))
 """Content codings, and the endings of files that hold them; the first is liked best."""

@@ -20,6 +20,8 @@ from netlab.serve.connection import LATER, SECOND, Connection, Gone, Handler, La
 RETRY_AFTER = 1
 """s after which somebody who found the server full may come again."""
 
+RETRY: Field = (b"Retry-After", b"%d" % RETRY_AFTER)
+
 EAGER = Receive(65_536)
 
 SHOWN = 1_024
@@ -152,7 +154,7 @@ def turn_away(connection: Connection, bounds: Bounds, wall: Callable[[], int], l
     fields: list[Field] = [
         (b"Date", write_date(started_at // SECOND)),
         *PAGE_FIELDS,
-        (b"Retry-After", b"%d" % RETRY_AFTER),
+        RETRY,
         (b"Content-Length", b"%d" % len(page)),
         (b"Connection", b"close"),
     ]

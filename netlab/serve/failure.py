@@ -12,7 +12,7 @@ from netlab.http.dates import write_date
 from netlab.http.events import Field
 from netlab.http.pages import PAGE_FIELDS, error_page
 from netlab.http.proxy_status import STATUS, proxy_status
-from netlab.serve.exchange import RETRY_AFTER
+from netlab.serve.exchange import RETRY
 
 MEANING = {
     "http_request_error": "Your client has sent this proxy a request that breaks a rule; it went no further.",
@@ -68,5 +68,5 @@ def page(failure: Failed, pseudonym: bytes, second: int) -> tuple[list[Field], b
         *failure.fields,
     ]
     if failure.status == 503:
-        fields.append((b"Retry-After", b"%d" % RETRY_AFTER))
+        fields.append(RETRY)
     return [*fields, (b"Content-Length", b"%d" % len(content))], content

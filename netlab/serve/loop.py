@@ -12,8 +12,8 @@ The strategy:
 5. *Fair*: a connection gets `TURN` such steps in a row, or sends one slice of a file; then it stands in line again.
 6. *Bounded*: when there are too many connections, the oldest idle one is closed for a new one, and if none is idle the
    new one is told so.
-7. *Deadlines are absolute*. A peer that sends a byte now and then moves none. They stand in a heap; an entry that
-   was moved meanwhile is put back when it comes up, so that setting a deadline costs nothing.
+7. *Deadlines are absolute*. A peer that sends a byte now and then moves none. Setting one costs nothing (see
+   ``deadlines.py``).
 8. Nothing here sleeps or blocks; `stop` wakes the selector through a pair of sockets.
 
 An exception in a handler ends that connection and nothing else.

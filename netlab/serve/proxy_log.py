@@ -8,9 +8,8 @@ from typing import Any
 
 from netlab.serve.exchange import asked, asked_by_bytes, escaped
 from netlab.serve.known import Hit, KnownAnswer
-from netlab.serve.log import NONE
+from netlab.serve.log import LAST, NONE
 
-LAST = "the last answer of this connection"
 CONDITIONAL = {304: "not modified", 412: "precondition failed"}
 
 

@@ -44,9 +44,10 @@ from netlab.serve.web_log import packed
 
 __all__ = ["Site", "serve"]
 
-SMALL_PAGE = 8 * 1024
 SMALL = 64 * 1024
 """A file up to this size leaves in one piece with its head: one system call, one segment."""
+SMALL_PAGE = 8 * 1024
+"""A larger page of ours, such as a long listing, does not wait with its row for the log to be written."""
 
 
 def serve(connection: Connection, site: Site) -> Handler:

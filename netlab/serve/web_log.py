@@ -7,7 +7,7 @@ computed when somebody looks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import nan
 from struct import Struct
 from typing import Any
@@ -15,10 +15,7 @@ from typing import Any
 from netlab.http.events import Request
 from netlab.serve.answers import Answer
 from netlab.serve.exchange import asked, asked_by_bytes
-from netlab.serve.log import BATCH, NONE, Log, WebRow
-
-LAST = "the last answer of this connection"
-
+from netlab.serve.log import BATCH, LAST, NONE, Log, WebRow
 
 NUMBERS = Struct("<9q4ih?")
 """The numbers of one request, in this order: bytes, and ns of the server's clock."""
@@ -114,9 +111,9 @@ class WebLog(Log):
         return {name: found[name] for name in WebRow._fields}
 
 
-def _ms(starts: Sequence[int], ends: Sequence[int], queued: Iterable[int]) -> list[float]:
+def _ms(starts: Sequence[int], ends: Sequence[int], queued: Sequence[int]) -> list[float]:
     """Give times in ms, without what was spent in queues."""
-    return [(end - start - max(ns, 0)) / 1e6 for start, end, ns in zip(starts, ends, queued)]
+    return [(end - start - max(ns, 0)) / 1e6 for start, end, ns in zip(starts, ends, queued, strict=True)]
 
 
 def _texts(request: Request | bytes | None, answer: Answer, error: str) -> Texts:

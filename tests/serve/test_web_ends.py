@@ -74,7 +74,7 @@ def test_requests_that_have_arrived_before_a_stop_are_answered_with_close(site):
         sock.close()
 
 
-def test_clients_in_a_closed_loop_are_told_of_a_stop_and_not_reset(site):
+def test_clients_in_a_closed_loop_are_told_of_a_stop(site):
     ends = []
 
     def client(server):
