@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Self
 from netlab.errors import AddressInUse, UsageError
 from netlab.http.secret_fields import without_secrets
 from netlab.probing import seconds, whole
+from netlab.serve.connection import Accept
 from netlab.serve.exchange import AddRow
 from netlab.serve.log import Heads, Log
-from netlab.server_place import Accept, Place
+from netlab.server_place import Place
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -10,16 +10,13 @@ import ssl
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 
 from netlab.probing import whole
 from netlab.serve.bounds import Bounds
-from netlab.serve.connection import Connection, Handler
+from netlab.serve.connection import Accept
 from netlab.serve.dialing import Resolve, look_up
 from netlab.serve.loop import Loop
 from netlab.server_listen import listen, place_of
-
-Accept = Callable[[Connection], Handler]
 
 
 class Place(ABC):

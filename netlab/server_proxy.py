@@ -18,9 +18,10 @@ from netlab.proxy_views import COMPARISON, INSPECTION, comparison, inspection, r
 from netlab.serve.access import Access
 from netlab.serve.bounds import ProxyBounds, bounds
 from netlab.serve.guard import Guard
-from netlab.serve.log import Heads, Log, ProxyRow
+from netlab.serve.log import Heads
 from netlab.serve.origin import Origins
-from netlab.serve.proxy import Proxy, forward, rows_of
+from netlab.serve.proxy import Proxy, forward
+from netlab.serve.proxy_log import ProxyLog
 from netlab.serve.tunnel import Carry
 from netlab.server_base import LOG_ROWS, Server, noting, rows_to_keep
 from netlab.server_listen import is_loopback
@@ -157,7 +158,7 @@ class ProxyServer(Server):
             place = RealPlace(host, port, of_server)
         guard = Guard(allow_targets, own_networks, lambda: (own, place.port))
         self._world, self._credentials = world, access.first
-        log = Log(rows, ProxyRow, place.network, rows_of)
+        log = ProxyLog(rows, place.network)
         self._proxy = Proxy(
             noting(log, on_row), place.wall, Origins(guard, timeout), access, of_server, _ports(connect_ports),
             _pseudonym(pseudonym), _mode(forwarded), bool(strict), _function("filter_fields", filter_fields),

@@ -12,11 +12,11 @@ import errno
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from netlab.serve.connection import Connection, Handler
-from netlab.serve.peers import RESERVE, Peer, Watch, is_here, most_connections, prepared, text_of
+from netlab.serve.connection import Accept
+from netlab.serve.peers import RESERVE, Peer, is_here, most_connections, prepared, text_of
+from netlab.serve.watching import Watch
 
 if TYPE_CHECKING:
     from netlab.serve.loop import Loop
@@ -29,9 +29,6 @@ PAUSE = 50_000_000
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 HANDSHAKE_TIME = 10.0
 """s for a TLS handshake."""
-
-Accept = Callable[[Connection], Handler]
-"""Makes the handler of a connection."""
 
 
 class Entrance:
@@ -61,14 +58,14 @@ class Entrance:
         if not self._open and not self._loop.stopping:
             self._open = True
             for listener, accept in self._listeners:
-                self._loop.tell_of(listener, accept)
+                self._loop.sockets.listen(listener, accept)
 
     def shut(self) -> None:
         """Accept nobody for now."""
         if self._open:
             self._open = False
             for listener, _ in self._listeners:
-                self._loop.tell_no_more_of(listener)
+                self._loop.sockets.listen_no_more(listener)
 
     def close(self) -> None:
         self.shut()

@@ -7,8 +7,8 @@ A handler is a generator that reads from top to bottom::
             yield from connection.send(data)
 
 Each ``yield from`` hands a small request to the driver, which carries on with somebody else until it is done; bytes
-alone mean `Send`. A
-driver sends back the answer, or throws `Late` when the connection's deadline passes, or `Gone` when the other side is.
+alone mean `Send`. A driver sends back the answer, or throws `Late` when the connection's deadline passes, or `Gone`
+when the other side is.
 
 A proxy needs a few things more. It has a second connection: `LookUp`, `Dial`, and `Park` and `Take` for one that is to
 be used again. It sends and receives at the same time: `Together`. And it passes bytes on that it need not see: `Move`.
@@ -157,6 +157,8 @@ Wanted = (
 )
 Handler = Generator[Any, Any, None]
 """Yields `Wanted`."""
+Accept = Callable[["Connection"], Handler]
+"""Makes the handler of a connection."""
 
 
 class Driver(Protocol):

@@ -5,8 +5,7 @@ The strategy:
 1. Every connection has a handler (see ``connection.py``) that waits for one thing at a time. The loop asks the selector
    who can go on, does that one system call, and lets the handler run until it waits again.
 2. What can be done at once is done at once: only a call that would block goes to the selector.
-3. A socket stays registered with the selector after it was waited for, because it mostly is again; if something
-   happens there that nobody waits for, it is unregistered then.
+3. A socket stays registered with the selector (see ``watching.py``).
 4. Answers of a round leave together, `TOGETHER` at most: a client's process is then woken once, not by each of them.
    None waits longer than `HELD` for the others.
 5. *Fair*: a connection gets `TURN` such steps in a row, or sends one slice of a file; then it stands in line again.
@@ -14,7 +13,7 @@ The strategy:
    new one is told so.
 7. *Deadlines are absolute*. A peer that sends a byte now and then moves none. Setting one costs nothing (see
    ``deadlines.py``).
-8. Nothing here sleeps or blocks; `stop` wakes the selector through a pair of sockets.
+8. Nothing here sleeps or blocks; what other threads want comes in as `Orders`.
 
 An exception in a handler ends that connection and nothing else.
 """
@@ -22,42 +21,38 @@ An exception in a handler ends that connection and nothing else.
 from __future__ import annotations
 
 import errno
-import selectors
 import socket
 import ssl
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from netlab.errors import RemoteProtocolError
-from netlab.serve.accepting import Accept, Entrance
+from netlab.serve.accepting import Entrance
 from netlab.serve.connection import (
     LATER,
+    Accept,
     Connection,
     DialFailed,
     Gone,
     Late,
-    Move,
     Receive,
-    Send,
     SendFile,
     Turn,
 )
 from netlab.serve.deadlines import Deadlines
 from netlab.serve.dialing import LookUps, OpenSocket, Resolve, look_up
-from netlab.serve.loop_asks import UNFINISHED, WAYS, shake_hands
+from netlab.serve.loop_asks import UNFINISHED, attempt, gone, wait
 from netlab.serve.moving import Pipes
-from netlab.serve.peers import Peer, Watch
+from netlab.serve.orders import Orders
+from netlab.serve.peers import Peer
 from netlab.serve.pool import IDLE_TIME, MOST, Pool
+from netlab.serve.watching import READ, WRITE, Watch, Watching
 
 TURN = 16
 """Steps of one connection before the others have theirs."""
 TOGETHER, HELD = 32, 1_000_000
 """Answers that wait for each other, at most, and for how many ns: handlers can be slow."""
-MORE = getattr(socket, "MSG_MORE", 0)
-READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class Loop:
@@ -72,35 +67,28 @@ class Loop:
         open_socket: OpenSocket = socket.socket,
         pool: tuple[int, int] = (MOST, IDLE_TIME),
     ) -> None:
-        self._open_socket = open_socket
+        self.open_socket = open_socket
         """For what is dialled."""
+        self.sockets = Watching()
+        self.orders = Orders()
+        self.sockets.listen(self.orders.woken, None)
+        self.look_ups = LookUps(resolve)
         self._entrance = Entrance(self, most, per_client, context)
-        self._look_ups = LookUps(resolve)
-        self._found: deque[Peer] = deque()
-        """A look-up of theirs has ended."""
-        self._selector = selectors.DefaultSelector()
-        self._wake, self._woken = socket.socketpair()
-        for end in (self._wake, self._woken):
-            end.setblocking(False)
-        self._selector.register(self._woken, READ, None)
         self._peers: dict[Peer, None] = {}
         """The open connections, the oldest first."""
-        self._ready: list[Peer] = []
+        self.ready: list[Peer] = []
         """They have had their turn, and could go on at once."""
         self._answers: list[Peer] = []
         """They have an answer to send."""
         self._held_since = 0
         self._deadlines = Deadlines()
-        self.at, self._keep_deadline = self._deadlines.at, self._deadlines.keep
+        self.at, self.keep_deadline = self._deadlines.at, self._deadlines.keep
         self._count = 0
         self.pool: Pool[Watch] = Pool(*pool)
         """Connections to origins that nobody uses just now."""
         self.sweep_at: int | None = None
         """When the pool is looked through."""
-        self._pipes = Pipes()
-        self._settling: deque[threading.Event] = deque()
-        self._stops: deque[int] = deque()
-        """When somebody wants it to end; the earliest counts."""
+        self.pipes = Pipes()
         self._stop_at: int | None = None
         self._last_look = False
         """It has begun to stop; requests may still lie in the sockets."""
@@ -115,7 +103,7 @@ class Loop:
 
     @property
     def stopping(self) -> bool:
-        return bool(self._stops) or self._stop_at is not None
+        return bool(self.orders.stops) or self._stop_at is not None
 
     def listen(self, listener: socket.socket, accept: Accept) -> None:
         """Serve what comes in at a listening socket; ``accept`` makes the handler of each connection."""
@@ -126,64 +114,51 @@ class Loop:
     def stop(self, grace: float = 3.0) -> None:
         """End `run`: accept nobody, let answers be finished for ``grace`` seconds, then close. From any thread, and
         again: somebody else may have less patience, but nobody puts off the end."""
-        self._stops.append(self.now() + int(grace * 1e9))
-        self._wake_up()
+        self.orders.stop(self.now() + int(grace * 1e9))
 
     def settle(self, patience: float = 1.0) -> None:
         """Wait until the loop has finished what it was doing: what a client has seen is then in the log."""
-        done = threading.Event()
-        self._settling.append(done)
-        if self._wake_up():
-            done.wait(patience)
-
-    def _wake_up(self) -> bool:
-        """From any thread; gives False when the loop has ended."""
-        try:
-            self._wake.send(b"\0")
-        except BlockingIOError:
-            pass  # it is told already
-        except OSError:
-            return False
-        return True
+        self.orders.settle(patience)
 
     # -- the loop ---------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
+        select, orders = self.sockets.select, self.orders
         try:
             self._entrance.open()
             while self._stop_at is None or (self._peers and self.now() < self._stop_at):
-                ready, self._ready = self._ready, []
-                happened = self._selector.select(self._patience(bool(ready or self._answers)))
+                ready, self.ready = self.ready, []
+                happened = select(self._patience(bool(ready or self._answers)))
                 looked = self._held_since = self.now()
                 for key, events in happened:
                     watch = key.data
                     if type(watch) is Watch:
                         if events == READ and watch.reader is not None:  # what nearly always happens
                             peer, watch.reader = watch.reader, None
-                            self._step(peer)
+                            self.step(peer)
                         else:
                             self._happened(watch, events)
                     elif watch is None:
-                        self._drain_wake()
+                        orders.heard()
                     else:
                         self._entrance.accept(key.fileobj, watch)  # type: ignore[arg-type]
                     self._send_in_time()
                 for peer in ready:
-                    self._step(peer)
-                while self._found:
-                    self._step(self._found.popleft())
+                    self.step(peer)
+                while orders.found:
+                    self.step(orders.found.popleft())
                 self._send_answers()
                 for what in self._deadlines.due(looked):  # not by now: what came meanwhile has come in time
                     if isinstance(what, Peer):
                         self._throw(what, Late())
                     else:
                         what()
-                while self._settling:
-                    self._settling.popleft().set()
+                while orders.settling:
+                    orders.settling.popleft().set()
                 if self._last_look:
                     self._close_idle_ones()
-                while self._stops:
-                    self._begin_to_stop(self._stops.popleft())
+                while orders.stops:
+                    self._begin_to_stop(orders.stops.popleft())
         finally:
             self._close_all()
 
@@ -196,7 +171,7 @@ class Loop:
     def _send_answers(self) -> None:
         answers, self._answers = self._answers, []
         for peer in answers:
-            self._step(peer)
+            self.step(peer)
 
     def _send_in_time(self) -> None:
         """Send the answers if there are enough of them, or they have been held for long enough."""
@@ -209,22 +184,23 @@ class Loop:
         if events & READ:
             reader, watch.reader = watch.reader, None
             if reader is None:
-                self._unwatch(watch, READ)
+                self._nobody_waits(watch, READ)
             else:
-                self._step(reader)
+                self.step(reader)
         if events & WRITE:
             writer, watch.writer = watch.writer, None
             if writer is None:
-                self._unwatch(watch, WRITE)
+                self._nobody_waits(watch, WRITE)
             else:
-                self._step(writer)
+                self.step(writer)
 
-    def _drain_wake(self) -> None:
-        try:
-            while self._woken.recv(4096):
-                pass
-        except BlockingIOError:
-            pass
+    def _nobody_waits(self, watch: Watch, event: int) -> None:
+        """Something happened at a socket; if it is in the pool, the other side has closed it."""
+        if watch in self.pool:
+            self.pool.drop(watch)
+            self.sockets.drop(watch)
+        else:
+            self.sockets.end(watch, event)
 
     def _begin_to_stop(self, at: int) -> None:
         self._entrance.shut()
@@ -242,13 +218,6 @@ class Loop:
 
     # -- who comes --------------------------------------------------------------------------------------------------
 
-    def tell_of(self, listener: socket.socket, accept: Accept) -> None:
-        """Watch a listening socket."""
-        self._selector.register(listener, READ, accept)
-
-    def tell_no_more_of(self, listener: socket.socket) -> None:
-        self._selector.unregister(listener)
-
     def new_connection(self, client: str, server: str) -> Connection:
         self._count += 1
         return Connection(self, self._count, client, server)
@@ -256,7 +225,7 @@ class Loop:
     def enter(self, peer: Peer) -> None:
         """Begin with a new connection."""
         self._add(peer)
-        self._step(peer)
+        self.step(peer)
         self._send_in_time()
 
     def _add(self, peer: Peer) -> None:
@@ -276,11 +245,11 @@ class Loop:
         peer = Peer(None, "", connection, begin(connection))
         peer.on_end = on_end
         self._add(peer)
-        self._ready.append(peer)
+        self.ready.append(peer)
 
     # -- one connection ---------------------------------------------------------------------------------------------
 
-    def _step(self, peer: Peer) -> None:
+    def step(self, peer: Peer) -> None:
         """Go on with a handler until it has to wait, or has had its turn."""
         if peer.closed:
             return
@@ -296,12 +265,12 @@ class Loop:
                         peer.done = peer.socket.send(wanted)
                         result = True if peer.done == len(wanted) else UNFINISHED
                     else:
-                        result = self._try(peer, wanted)
+                        result = attempt(self, peer, wanted)
                 except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as block:
-                    self._wait(peer, block)
+                    wait(self, peer, block)
                     return
                 if result is UNFINISHED:
-                    self._progress(peer)
+                    self.progress(peer)
                     if type(wanted) is SendFile:
                         break  # a slice is enough for one turn
                     continue
@@ -314,116 +283,37 @@ class Loop:
                     watch = peer.watch
                     watch.reader = peer
                     if not watch.events & READ:
-                        self._watch_for(watch, READ)
-                    self._keep_deadline(peer.main)
+                        self.sockets.begin(watch, READ)
+                    self.keep_deadline(peer.main)
                     return
                 if type(wanted) is Receive and wanted.later and not peer.secure:
-                    self._watch(wanted.stream or peer.watch, READ, peer)
+                    self.watch(wanted.stream or peer.watch, READ, peer)
                     return
                 if type(wanted) is Turn:
                     break
-            self._keep_deadline(peer.main)
-            self._ready.append(peer)
+            self.keep_deadline(peer.main)
+            self.ready.append(peer)
         except StopIteration:
             self._end(peer)
         except (DialFailed, RemoteProtocolError) as failure:
             self._throw(peer, failure)
         except OSError as error:  # EIO: it is not the other side, but the disk
-            self._throw(peer, error if error.errno == errno.EIO else self._gone(peer))
+            self._throw(peer, error if error.errno == errno.EIO else gone(peer))
         except (Exception, SystemExit) as fault:
             self._let_out(peer, fault)
 
-    def _try(self, peer: Peer, wanted: Any) -> Any:
-        """Do what the handler waits for: its answer, or UNFINISHED. Raises BlockingIOError when it has to wait."""
-        if peer.shaking:
-            shake_hands(self, peer)
-        kind = type(wanted)
-        if kind is Receive:
-            return (wanted.stream or peer.watch).socket.recv(wanted.limit)
-        if kind is bytes:
-            wanted, kind = Send(wanted), Send
-        if kind is Send:
-            data = wanted.data
-            if peer.done:
-                data = memoryview(data)[peer.done :]
-            flags = MORE if wanted.more and not peer.secure else 0
-            peer.done += (wanted.stream or peer.watch).socket.send(data, flags)
-            return True if peer.done >= len(wanted.data) else UNFINISHED
-        return WAYS[kind](self, peer, wanted)
-
-    def _progress(self, peer: Peer) -> None:
+    def progress(self, peer: Peer) -> None:
         """The other side has taken something."""
         patience = peer.connection.write_patience
         if patience is not None:
             peer.connection.deadline = self.now() + patience
 
-    def _wait(self, peer: Peer, block: Exception) -> None:
-        """Have the selector tell when the handler can go on."""
-        wanted: Any = peer.wanted
-        kind = type(wanted)
-        if isinstance(block, ssl.SSLError):  # with TLS, a read can have to write
-            self._watch(peer.watch, READ if isinstance(block, ssl.SSLWantReadError) else WRITE, peer)
-        elif peer.shaking or kind is Receive:
-            self._watch(getattr(wanted, "stream", None) or peer.watch, READ, peer)
-        elif kind is Move:
-            full = peer.moving is not None and peer.moving.full
-            if wanted.waits is not None:
-                wanted.waits(full)
-            self._watch((wanted.sink if full else wanted.source) or peer.watch, WRITE if full else READ, peer)
-        elif kind in (bytes, Send, SendFile):
-            self._watch(getattr(wanted, "stream", None) or peer.watch, WRITE, peer)
-        else:  # something else tells: see ``loop_asks.py``
-            self._keep_deadline(peer.main)
-
-    # -- what is watched --------------------------------------------------------------------------------------------
-
-    def _watch(self, watch: Watch, event: int, peer: Peer) -> None:
-        """Have the selector tell a peer."""
-        if event == READ:
-            watch.reader = peer
-        else:
-            watch.writer = peer
-        if not watch.events & event:
-            self._watch_for(watch, event)
-        self._keep_deadline(peer.main)
-
-    def _watch_for(self, watch: Watch, event: int) -> None:
-        if watch.events:
-            self._selector.modify(watch.socket, watch.events | event, watch)
-        else:
-            self._selector.register(watch.socket, event, watch)
-        watch.events |= event
-
-    def _unwatch(self, watch: Watch, event: int) -> None:
-        """Something happened at a socket, and nobody waits for it."""
-        if watch in self.pool:
-            self.pool.drop(watch)
-            self._drop(watch)
-        elif watch.events & event:
-            watch.events &= ~event
-            if watch.events:
-                self._selector.modify(watch.socket, watch.events, watch)
-            else:
-                self._selector.unregister(watch.socket)
-
-    def _drop(self, watch: Watch) -> None:
-        """Close a socket."""
-        if watch.events:
-            self._selector.unregister(watch.socket)
-            watch.events = 0
-        watch.reader = watch.writer = None
-        watch.socket.close()
+    def watch(self, watch: Watch, event: int, peer: Peer) -> None:
+        """Have the selector tell a peer, until its deadline."""
+        self.sockets.wait(watch, event, peer)
+        self.keep_deadline(peer.main)
 
     # -- ends -------------------------------------------------------------------------------------------------------
-
-    def _gone(self, peer: Peer) -> Gone:
-        """Say which side is gone."""
-        gone, wanted = Gone(), peer.wanted
-        if type(wanted) is Move:
-            gone.stream = wanted.sink if peer.moving is not None and peer.moving.full else wanted.source
-        else:
-            gone.stream = getattr(wanted, "stream", None)
-        return gone
 
     def _throw(self, peer: Peer, error: BaseException) -> None:
         """What the handler waits for will not come."""
@@ -437,8 +327,8 @@ class Loop:
         except (Exception, SystemExit) as fault:
             self._let_out(peer, fault)
         else:
-            self._ready.append(peer)
-            self._keep_deadline(peer.main)
+            self.ready.append(peer)
+            self.keep_deadline(peer.main)
 
     def _give_up(self, peer: Peer) -> None:
         """End what goes on for a handler."""
@@ -476,7 +366,7 @@ class Loop:
         if parts is not None:
             parts.discard(peer)
             if not parts:
-                self._step(peer.parent)
+                self.step(peer.parent)
 
     def _close(self, peer: Peer) -> None:
         if peer.closed:
@@ -487,7 +377,7 @@ class Loop:
         self._give_up(peer)
         peer.handler.close()
         for watch in (*peer.opened, *([peer.watch] if peer.watch else [])):
-            self._drop(watch)
+            self.sockets.drop(watch)
         if peer.on_end is not None:
             peer.on_end()
 
@@ -495,12 +385,11 @@ class Loop:
         for peer in list(self._peers):
             self._close(peer)
         for stream in self.pool.clear():
-            self._drop(stream)
+            self.sockets.drop(stream)
         self._entrance.close()
-        self._pipes.close()
-        self._selector.close()
-        self._wake.close()
-        self._woken.close()
+        self.pipes.close()
+        self.sockets.close()
+        self.orders.close()
 
 
 def _ignore(connection: Connection, fault: BaseException) -> None:

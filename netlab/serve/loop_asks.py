@@ -1,14 +1,14 @@
-"""How the loop does what a handler may ask for, but for receiving and sending, which it does itself; and TLS.
+"""How the loop does what a handler may ask for; the two most frequent ways of receiving and sending it has itself.
 
-Each function gives the answer, or UNFINISHED when a part of it is done, or raises BlockingIOError when it has to wait;
-then `Loop._wait` or the function itself has seen to it that somebody tells.
+Each way gives the answer, or UNFINISHED when a part of it is done, or raises BlockingIOError when it has to wait; then
+`wait` sees to it that somebody tells, or the way itself has done so.
 """
 
 from __future__ import annotations
 
 import os
-import selectors
 import socket
+import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,14 @@ from netlab.errors import RemoteProtocolError
 from netlab.serve.connection import (
     Dial,
     DialFailed,
+    Gone,
     HalfClose,
     HangUp,
     LookUp,
     Move,
     Park,
+    Receive,
+    Send,
     SendFile,
     Take,
     Together,
@@ -28,32 +31,81 @@ from netlab.serve.connection import (
 )
 from netlab.serve.dialing import Dialing, written_out
 from netlab.serve.moving import moving
-from netlab.serve.peers import NOT_TLS, Peer, Watch, prepared, speaks_plainly
+from netlab.serve.peers import NOT_TLS, Peer, prepared, speaks_plainly
+from netlab.serve.watching import READ, WRITE, Watch
 
 if TYPE_CHECKING:
     from netlab.serve.loop import Loop
 
 SLICE = 2 << 20
 """Bytes of a file in one system call, and in one turn: as much as nginx sends then."""
-READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+MORE = getattr(socket, "MSG_MORE", 0)
 
 UNFINISHED = object()
 """What was wanted is done in part, and goes on."""
 
 
-def shake_hands(loop: Loop, peer: Peer) -> None:
+def attempt(loop: Loop, peer: Peer, wanted: Any) -> Any:
+    """Do what the handler waits for."""
+    if peer.shaking:
+        _shake_hands(loop, peer)
+    if type(wanted) is bytes:
+        wanted = Send(wanted)
+    return WAYS[type(wanted)](loop, peer, wanted)
+
+
+def wait(loop: Loop, peer: Peer, block: Exception) -> None:
+    """Have the selector tell when the handler can go on."""
+    wanted: Any = peer.wanted
+    kind = type(wanted)
+    if isinstance(block, ssl.SSLError):  # with TLS, a read can have to write
+        loop.watch(peer.watch, READ if isinstance(block, ssl.SSLWantReadError) else WRITE, peer)
+    elif peer.shaking or kind is Receive:
+        loop.watch(getattr(wanted, "stream", None) or peer.watch, READ, peer)
+    elif kind is Move:
+        full = peer.moving is not None and peer.moving.full
+        if wanted.waits is not None:
+            wanted.waits(full)
+        loop.watch((wanted.sink if full else wanted.source) or peer.watch, WRITE if full else READ, peer)
+    elif kind in (bytes, Send, SendFile):
+        loop.watch(getattr(wanted, "stream", None) or peer.watch, WRITE, peer)
+    else:  # something else tells
+        loop.keep_deadline(peer.main)
+
+
+def gone(peer: Peer) -> Gone:
+    """Say which side is gone."""
+    end, wanted = Gone(), peer.wanted
+    if type(wanted) is Move:
+        end.stream = wanted.sink if peer.moving is not None and peer.moving.full else wanted.source
+    else:
+        end.stream = getattr(wanted, "stream", None)
+    return end
+
+
+def _shake_hands(loop: Loop, peer: Peer) -> None:
     """Go on with the handshake of TLS. Whoever speaks plain HTTP instead is answered plainly, by the exception."""
     if not speaks_plainly(peer.socket):
         peer.socket.do_handshake()
         peer.shaking = False
         return
     watch = peer.watch
-    if watch.events:
-        loop._selector.unregister(watch.socket)
-        watch.events = 0
+    loop.sockets.end(watch, READ | WRITE)
     watch.socket = peer.socket = prepared(socket.socket(fileno=watch.socket.detach()))
     peer.secure = peer.shaking = False
     raise RemoteProtocolError("this is plain HTTP, and the port speaks TLS: use https://", 400, NOT_TLS)
+
+
+def _receive(loop: Loop, peer: Peer, wanted: Receive) -> bytes:
+    data: bytes = (wanted.stream or peer.watch).socket.recv(wanted.limit)
+    return data
+
+
+def _send(loop: Loop, peer: Peer, wanted: Send) -> Any:
+    data = memoryview(wanted.data)[peer.done :] if peer.done else wanted.data
+    flags = MORE if wanted.more and not peer.secure else 0
+    peer.done += (wanted.stream or peer.watch).socket.send(data, flags)
+    return True if peer.done >= len(wanted.data) else UNFINISHED
 
 
 def _send_slice(loop: Loop, peer: Peer, wanted: SendFile) -> Any:
@@ -84,13 +136,13 @@ def _half_close(loop: Loop, peer: Peer, wanted: HalfClose) -> bool:
 def _move(loop: Loop, peer: Peer, wanted: Move) -> Any:
     if peer.moving is None:
         source, sink = (wanted.source or peer.watch), (wanted.sink or peer.watch)
-        peer.moving = moving(source.socket, sink.socket, wanted.limit, loop._pipes)
+        peer.moving = moving(source.socket, sink.socket, wanted.limit, loop.pipes)
     before = peer.moving.moved
     try:
         over = peer.moving.go()
     finally:
         if peer.moving.moved > before:
-            loop._progress(peer)
+            loop.progress(peer)
             if wanted.tell is not None:
                 wanted.tell(peer.moving.moved - before)
     if not over:
@@ -104,7 +156,7 @@ def _move(loop: Loop, peer: Peer, wanted: Move) -> Any:
 def _together(loop: Loop, peer: Peer, wanted: Together) -> bool:
     if peer.parts is None:
         peer.parts = {peer.part(handler) for handler in wanted.handlers}
-        loop._ready.extend(sorted(peer.parts, key=lambda part: wanted.handlers.index(part.handler)))
+        loop.ready.extend(sorted(peer.parts, key=lambda part: wanted.handlers.index(part.handler)))
     if peer.parts:
         raise BlockingIOError
     peer.parts = None
@@ -119,10 +171,9 @@ def _look_up(loop: Loop, peer: Peer, wanted: LookUp) -> Any:
 
         def tell(result: Any) -> None:  # in the side thread
             found.append(result)
-            loop._found.append(peer)
-            loop._wake_up()
+            loop.orders.go_on(peer)
 
-        loop._look_ups.ask(wanted, tell)
+        loop.look_ups.ask(wanted, tell)
     if not peer.found:
         raise BlockingIOError
     result, peer.found = peer.found[0], None
@@ -136,17 +187,17 @@ def _dial(loop: Loop, peer: Peer, wanted: Dial) -> Any:
         peer.attempts = {}
         peer.dialing = Dialing(
             wanted.addresses,
-            lambda each: loop._drop(peer.attempts.get(each) or Watch(each)),
-            loop._open_socket,
+            lambda each: loop.sockets.drop(peer.attempts.get(each) or Watch(each)),
+            loop.open_socket,
             wanted.tell,
         )
     dialing, attempts = peer.dialing, peer.attempts
     won = dialing.go(loop.now())
     if won is None:
         for attempt in dialing.racing:
-            loop._watch(attempts.setdefault(attempt, Watch(attempt)), WRITE, peer)
+            loop.watch(attempts.setdefault(attempt, Watch(attempt)), WRITE, peer)
         if dialing.next_at is not None:
-            loop.at(dialing.next_at, lambda: loop._step(peer))
+            loop.at(dialing.next_at, lambda: loop.step(peer))
         raise BlockingIOError
     stream = attempts.get(won[0]) or Watch(won[0])
     peer.dialing, peer.attempts = None, {}
@@ -156,7 +207,7 @@ def _dial(loop: Loop, peer: Peer, wanted: Dial) -> Any:
 
 def _hang_up(loop: Loop, peer: Peer, wanted: HangUp) -> bool:
     peer.opened.discard(wanted.stream)
-    loop._drop(wanted.stream)
+    loop.sockets.drop(wanted.stream)
     return True
 
 
@@ -164,12 +215,12 @@ def _park(loop: Loop, peer: Peer, wanted: Park) -> bool:
     stream: Watch = wanted.stream
     peer.opened.discard(stream)
     if not loop.pool.most:
-        loop._drop(stream)
+        loop.sockets.drop(stream)
         return True
     loop.pool.put(wanted.key, stream, loop.now())
     _plan_sweep(loop)
     if not stream.events & READ:
-        loop._watch_for(stream, READ)
+        loop.sockets.begin(stream, READ)
     return True
 
 
@@ -187,7 +238,7 @@ def _sweep(loop: Loop, at: int) -> None:
         return  # it was put forward
     loop.sweep_at = None
     for stream in loop.pool.expired(loop.now()):
-        loop._drop(stream)
+        loop.sockets.drop(stream)
     _plan_sweep(loop)
 
 
@@ -197,7 +248,7 @@ def _take(loop: Loop, peer: Peer, wanted: Take) -> Watch | None:
         if not wanted.sure or _is_silent(stream.socket):
             peer.opened.add(stream)
             return stream
-        loop._drop(stream)
+        loop.sockets.drop(stream)
     return None
 
 
@@ -213,6 +264,8 @@ def _is_silent(sock: socket.socket) -> bool:
 
 
 WAYS: dict[type, Callable[[Loop, Peer, Any], Any]] = {
+    Receive: _receive,
+    Send: _send,
     SendFile: _send_slice,
     Move: _move,
     HalfClose: _half_close,

@@ -11,6 +11,7 @@ from typing import Any
 from netlab.serve.connection import Address, Connection, DialFailed, Handler, Wanted
 from netlab.serve.dialing import Dialing
 from netlab.serve.moving import Copying, Splicing
+from netlab.serve.watching import Watch
 
 RESERVE = 64
 """Descriptors that are kept for files, and for telling people that the server is full."""
@@ -18,19 +19,6 @@ MOST_DESCRIPTORS = 65_536
 NOT_TLS = "RFC 8446 5.1"
 """Says how a record of TLS begins, and that is by no letter."""
 NO_ATTEMPTS: dict[socket.socket, Watch] = {}
-
-
-class Watch:
-    """A socket, and who waits for what of it: the streams that handlers know."""
-
-    __slots__ = ("events", "reader", "socket", "writer")
-
-    def __init__(self, sock: Any) -> None:
-        self.socket = sock
-        self.events = 0
-        """What the selector watches."""
-        self.reader: Peer | None = None
-        self.writer: Peer | None = None
 
 
 class Peer:

@@ -26,10 +26,9 @@ from netlab.serve.again import quickly, send_hit
 from netlab.serve.connection import LATER, SECOND, Connection, Gone, Handler, Late
 from netlab.serve.failure import Failed
 from netlab.serve.proxy_exchange import ProxyExchange
-from netlab.serve.proxy_log import rows_of
 from netlab.serve.proxy_settings import Proxy
 
-__all__ = ["Proxy", "forward", "rows_of"]
+__all__ = ["Proxy", "forward"]
 
 
 def forward(connection: Connection, proxy: Proxy) -> Handler:

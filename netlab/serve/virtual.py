@@ -22,7 +22,7 @@ from typing import Any
 
 from netlab.internet import tcp
 from netlab.internet.engine import Engine
-from netlab.serve.connection import Connection, DialFailed, Gone, Handler, Key, Late, Turn
+from netlab.serve.connection import Accept, Connection, DialFailed, Gone, Key, Late, Turn
 from netlab.serve.cpu import Cpu
 from netlab.serve.dialing import Resolve
 from netlab.serve.pool import IDLE_TIME, Pool
@@ -37,7 +37,6 @@ QUICK = tcp.Options(nagle=False, receive_buffer=1 << 20)
 """As the loop for real sockets has it: what a handler sends leaves at once. With room for four times as much as the
 other side may have on its way, it is never the receiver that holds the sender back."""
 
-Accept = Callable[[Connection], Handler]
 ReadFile = Callable[[int, int, int], bytes]
 """Descriptor, bytes, offset."""
 

@@ -1,7 +1,7 @@
 """The log of the web server: made for being written fast.
 
 The numbers of a request are put behind those of the requests before as bytes; what its row says in words waits as the
-request and the answer themselves, until there are `BATCH` of them: most say what one before them said. All else is
+request and the answer themselves, until there are `log.BATCH` of them: most say what one before them said. All else is
 computed when somebody looks.
 """
 
@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import nan
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 from netlab.http.events import Request
 from netlab.serve.answers import Answer
 from netlab.serve.exchange import asked, asked_by_bytes
-from netlab.serve.log import BATCH, LAST, NONE, Log, WebRow
+from netlab.serve.log import LAST, NONE, Log
 
 NUMBERS = Struct("<9q4ih?")
 """The numbers of one request, in this order: bytes, and ns of the server's clock."""
@@ -47,6 +47,42 @@ TEXTS = (
 )  # fmt: skip
 
 
+class WebRow(NamedTuple):
+    """One request and its answer, as a web server notes it."""
+
+    started_at: int
+    """Wall-clock ns."""
+    client: str
+    method: str
+    target: str
+    version: str
+    status: int
+    request_bytes: int
+    response_bytes: int
+    queue_ms: float
+    """Waiting for a worker and for the processor, on a host of a world; nan: nobody knows."""
+    wait_ms: float
+    """Until the answer began to leave, without that."""
+    receive_ms: float
+    """Until the system had taken all of it."""
+    error: str
+    rule: str
+    connection: int
+    request: int
+    referer: str
+    user_agent: str
+    range: str
+    request_head_bytes: int
+    response_head_bytes: int
+    framing: str
+    """How the answer's end is known: length, chunked, close, none."""
+    conditional_result: str
+    keep_alive: int
+    close_reason: str
+    head_ms: float
+    """Reading the head, from its first byte."""
+
+
 Cut = tuple[bytes, list[str], list[Texts]]
 
 
@@ -54,7 +90,7 @@ class WebLog(Log):
     """At most ``rows`` rows, the latest ones."""
 
     def __init__(self, rows: int, network: str = "live") -> None:
-        super().__init__(rows, WebRow, network)
+        super().__init__(rows, network)
         self._numbers = bytearray()
         """Of each row, and of those that wait."""
         self._clients: list[str] = []
@@ -64,11 +100,7 @@ class WebLog(Log):
         """Append a row, given as its `packed` numbers and its `Words`."""
         numbers, words = row
         self._numbers += numbers
-        self.statuses[words[2].status] += 1
-        self._waiting.append((words, heads))
-        if len(self._waiting) >= BATCH:
-            with self._lock:
-                self._gather()
+        self._note(words[2].status, words, heads)
 
     def _count(self) -> int:
         return len(self._texts)

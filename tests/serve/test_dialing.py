@@ -139,7 +139,7 @@ def test_a_look_up_that_is_on_its_way_is_shared_and_threads_have_a_limit():
 def through(address, resolve, **options):
     """Ask for a name through a proxy whose names are ours."""
     with netlab.ProxyServer(port=0, **options) as proxy:
-        proxy._place._loop._look_ups._resolve = resolve
+        proxy._place._loop.look_ups._resolve = resolve
         port = address.rpartition(":")[2]
         return ask(proxy, f"GET http://a.test:{port}/ HTTP/1.1\r\nHost: h\r\n\r\n".encode()), proxy.log, proxy
 

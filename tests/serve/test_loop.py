@@ -396,17 +396,18 @@ class OutOfDescriptors:
 
 
 class Entered:
-    """What an entrance needs of a loop."""
+    """What an entrance needs of a loop, and of its sockets."""
 
     stopping, open_connections = False, 0
 
     def __init__(self, listener, idle):
         self.listener, self.idle, self.entered, self.later, self.watched = listener, idle, [], [], False
+        self.sockets = self
 
-    def tell_of(self, listener, accept):
+    def listen(self, listener, accept):
         self.watched = True
 
-    def tell_no_more_of(self, listener):
+    def listen_no_more(self, listener):
         self.watched = False
 
     def now(self):

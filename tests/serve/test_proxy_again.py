@@ -8,7 +8,8 @@ import netlab
 from netlab.serve.access import Access
 from netlab.serve.guard import Guard
 from netlab.serve.origin import Origins
-from netlab.serve.proxy import Proxy, forward, rows_of
+from netlab.serve.proxy import Proxy, forward
+from netlab.serve.proxy_log import rows_of
 from tests.support.playbook import Play, Script
 from tests.support.proxying import always, client_of, origin_that, read_all, read_answer, read_head
 

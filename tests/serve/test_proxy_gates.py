@@ -356,7 +356,7 @@ def test_a_linter_has_nothing_to_say_of_the_proxy_s_own_pages(server):
 
 def in_use(proxy):
     """Descriptors, but for the empty pipes that the proxy keeps for the next content, and threads."""
-    return len(os.listdir("/proc/self/fd")) - 2 * len(proxy._place._loop._pipes._free), threading.active_count()
+    return len(os.listdir("/proc/self/fd")) - 2 * len(proxy._place._loop.pipes._free), threading.active_count()
 
 
 SLOW = {

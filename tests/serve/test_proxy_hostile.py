@@ -48,7 +48,7 @@ def watched():
     """A proxy that must be back to the start at the end of the test."""
     with netlab.ProxyServer(port=0, limits=LIMITS) as proxy:
         proxy._proxy.origins._guard = OnlyLoopback()
-        proxy._place._loop._look_ups._resolve = no_names
+        proxy._place._loop.look_ups._resolve = no_names
         before = resources()
         yield proxy
         end = time.monotonic() + 10
@@ -163,7 +163,7 @@ def test_tunnels_that_are_cut_in_every_way():
             while (proxy.connections or resources()[0] > before) and time.monotonic() < end:
                 time.sleep(0.02)
             assert proxy.connections == 0 and len(proxy.log) == 20
-            pipes = len(proxy._place._loop._pipes._free) * 2
+            pipes = len(proxy._place._loop.pipes._free) * 2
             assert resources()[0] - pipes <= before + 40  # the origin's threads may still hold theirs
 
 

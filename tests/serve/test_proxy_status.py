@@ -52,7 +52,7 @@ def named(name="a.test"):
 
 
 def slow_names(proxy):
-    proxy._place._loop._look_ups._resolve = lambda host, port: time.sleep(1) or [HERE]
+    proxy._place._loop.look_ups._resolve = lambda host, port: time.sleep(1) or [HERE]
 
 
 def nothing(proxy):

@@ -8,7 +8,8 @@ import netlab
 from netlab.serve.access import Access
 from netlab.serve.guard import Guard
 from netlab.serve.origin import Origins
-from netlab.serve.proxy import Proxy, forward, rows_of
+from netlab.serve.proxy import Proxy, forward
+from netlab.serve.proxy_log import rows_of
 from tests.support.playbook import Play
 from tests.support.proxying import ask, full, get, no_route, nobody, without_names
 
@@ -89,7 +90,7 @@ def test_when_time_runs_out_it_is_the_one_that_was_called_last():
     with full() as (address, _), netlab.ProxyServer(port=0, connect_timeout=0.15) as proxy:
         port = int(address.rpartition(":")[2])
         found = [(socket.AF_INET, (text, port)) for text in ("127.0.0.3", "127.0.0.1", "127.0.0.2")]
-        proxy._place._loop._look_ups._resolve = lambda host, wanted: found
+        proxy._place._loop.look_ups._resolve = lambda host, wanted: found
         get(proxy, f"a.test:{port}")
         assert row_of(proxy) == [504, "connection_timeout", "127.0.0.1", "IPv4"]
 

@@ -8,8 +8,8 @@ import pytest
 from netlab.http.reader import Limits, Reader
 from netlab.serve.answers import Answer
 from netlab.serve.exchange import SHOWN
-from netlab.serve.log import BATCH, HEADS, NONE, WebRow
-from netlab.serve.web_log import LAST, WebLog, packed
+from netlab.serve.log import BATCH, HEADS, LAST, NONE
+from netlab.serve.web_log import WebLog, WebRow, packed
 from netlab.server_base import noting
 
 START = 1_700_000_000_000_000_000

@@ -121,7 +121,7 @@ def without_names(proxy):
     def resolve(host, port):
         raise OSError(f"nobody is called {host}")
 
-    proxy._place._loop._look_ups._resolve = resolve
+    proxy._place._loop.look_ups._resolve = resolve
 
 
 @contextmanager
@@ -152,7 +152,7 @@ def no_route(proxy):
         def connect_ex(self, address):
             return errno.EHOSTUNREACH
 
-    proxy._place._loop._open_socket = Unroutable
+    proxy._place._loop.open_socket = Unroutable
 
 
 def ask(proxy, data, end=True):
