@@ -32,7 +32,6 @@ AddRow = Callable[..., None]
 """Takes a row of the log with the heads of request and response."""
 LogRefusal = Callable[[int, bytes, int], None]
 """Logs somebody who was turned away: wall-clock ns, the answer's head, bytes of its content."""
-Begin = Callable[[Reader, int], "Exchange"]
 ParseHead = Callable[[bytes], Request]
 
 
@@ -40,8 +39,8 @@ class Exchange(ABC):
     """One request and its answer; a server says in `run` what it does with it."""
 
     __slots__ = (
-        "_wall", "bounds", "connection", "head_at", "number", "reader", "received", "request", "sent", "started",
-        "started_at",
+        "_wall", "begun", "bounds", "connection", "head_at", "number", "reader", "received", "request", "sent",
+        "started", "started_at",
     )  # fmt: skip
 
     def __init__(
@@ -50,10 +49,12 @@ class Exchange(ABC):
         self.connection, self.reader, self.number, self._wall = connection, reader, number, wall
         self.bounds = bounds
         self.request: Request | None = None
+        self.begun = connection.now()
+        """When somebody began to wait for it, on the connection's clock."""
         self.started = self.started_at = 0
         """When its first byte came: on the connection's clock, and wall-clock ns."""
         if not connection.idle:
-            self.started, self.started_at = connection.now(), wall()
+            self.started, self.started_at = self.begun, wall()
         self.head_at = 0
         """When the head was complete."""
         self.received = self.sent = 0
@@ -77,10 +78,13 @@ class Exchange(ABC):
     def take(self, data: bytes, ended: bool = False) -> Request | None:
         """Take what came in; None: the head is not complete."""
         connection, reader = self.connection, self.reader
-        if connection.idle:
-            connection.idle = False
-            self.started, self.started_at = connection.now(), self._wall()
-            connection.deadline = self.started + self.bounds.head_ns
+        if not self.received:  # its first bytes: browsers open connections long before they have something to ask
+            idle, now = connection.idle, connection.now()
+            if idle or now > self.begun:
+                self.started, self.started_at = now, self._wall()
+            if idle:
+                connection.idle = False
+                connection.deadline = now + self.bounds.head_ns
         event: Any = reader.again(data)
         if event is None:
             self.received = self.received or 1
@@ -129,21 +133,6 @@ class Exchange(ABC):
         if not bounds.body_rate:
             return silent
         return min(silent, began + int((bounds.body_time + received / bounds.body_rate) * SECOND))
-
-
-def exchanges(connection: Connection, bounds: Bounds, begin: Begin, parse_head: ParseHead | None = None) -> Handler:
-    """Serve one connection: exchange after exchange, as long as both sides want it to last."""
-    reader, number = Reader("server", bounds.of_heads, parse_head), 0
-    connection.write_patience = bounds.write_ns
-    try:
-        while True:
-            connection.idle = number > 0 and reader.fresh
-            connection.deadline = connection.now() + (bounds.idle_ns if connection.idle else bounds.head_ns)
-            number += 1
-            if not (yield from begin(reader, number).run()):
-                return
-    except Gone:
-        return
 
 
 def turn_away(connection: Connection, bounds: Bounds, wall: Callable[[], int], log: LogRefusal) -> Handler:

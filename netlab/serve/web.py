@@ -13,6 +13,7 @@ import traceback
 import zlib
 from collections.abc import Generator
 from dataclasses import replace
+from threading import current_thread, main_thread
 from typing import Any
 
 from netlab.errors import RemoteProtocolError
@@ -75,7 +76,7 @@ class _Conversation(Exchange):
         self.answered = 0
         """When the answer began to leave."""
         self.waited = 0
-        """ns of this request in queues: for a worker, and for the processor."""
+        """ns of this request in the queue for the processor."""
 
     def run(self) -> Handler:
         connection, reader = self.connection, self.reader
@@ -108,7 +109,9 @@ class _Conversation(Exchange):
                     answer = refused(fault.status_hint, str(fault), fault.rule)
                 except (Gone, GeneratorExit):
                     raise
-                except (Exception, SystemExit) as fault:  # ours, or a learner's: the others must not feel it
+                except (Exception, SystemExit, KeyboardInterrupt) as fault:  # ours, or a learner's: others go on
+                    if isinstance(fault, KeyboardInterrupt) and current_thread() is main_thread():
+                        raise  # it was meant for whoever waits here
                     answer = self._fault(fault)
                 keep = self._keeps(answer)
                 plain = keep and reader.framing is NO_CONTENT  # as nearly all: the states have one step for all of it
@@ -158,16 +161,15 @@ class _Conversation(Exchange):
         connection, bounds, now = self.connection, self.bounds, self.connection.now()
         self.number += 1
         self.request, self.received, self.head_at, self.head, self.waited = None, 0, 0, b"", 0
-        self.started = now
+        self.begun = self.started = now
         if fresh and self.number > 1:
             connection.idle = True
             connection.deadline = now + bounds.idle_ns
         else:
             self.started_at = self._wall()
             connection.deadline = now + bounds.head_ns
-            if self.number == 1 and connection.waited:
-                self.waited = connection.waited
-                self.started, self.started_at = now - self.waited, self.started_at - self.waited
+            if self.number == 1 and connection.waited:  # for a worker, and the request perhaps as long
+                self.started, self.started_at = now - connection.waited, self.started_at - connection.waited
         return fresh
 
     def _close_file(self) -> None:
@@ -305,7 +307,8 @@ class _Conversation(Exchange):
             self.received = reader.head_bytes or len(head)
         queued, before = NONE, 0
         if connection.works:
-            queued, before = self.waited, connection.waited if self.number == 1 else 0
+            before = max(0, self.begun - self.started)
+            queued = before + self.waited
         numbers = packed(
             self.started_at, self.received, self.sent, self.started, self.head_at, self.answered, connection.now(),
             queued, before, connection.number, self.number, reader.head_bytes or NONE, len(self.head), answer.status,

@@ -104,7 +104,7 @@ def test_clients_in_a_closed_loop_are_told_of_a_stop(site):
     assert len(ends) == 20 and ends.count("told") > 0
 
 
-@pytest.mark.parametrize("error", [SystemExit, ZeroDivisionError])
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, ZeroDivisionError])
 def test_a_learners_function_that_ends_python_ends_one_answer(site, error):
     def ends(path):
         if path == b"/end":
