@@ -18,7 +18,7 @@ REAL = $(SOCKETS) $(BROWSERS)
 ONE_BY_ONE = $(RUN) -m pytest -q $(AGAIN)
 QUIET_ENV = unset NETLAB_NETWORK; NETLAB_HEADLESS=1; export NETLAB_HEADLESS;
 # The workers of one run must list the same tests in the same order, also those made from a set.
-# Real sockets, clocks and browsers on a busy machine: what fails once is run once more, and the summary says so.
+# Real sockets, clocks and browsers on a busy machine: what fails once is run once more, and the summary names it.
 AGAIN = --reruns 1
 PARALLEL = PYTHONHASHSEED=0 $(RUN) -m pytest -q -n $(WORKERS)
 

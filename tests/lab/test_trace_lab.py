@@ -70,10 +70,10 @@ def test_the_lab_shows_the_path_of_the_virtual_internet(
     table = netlab.traceroute(to, protocol, family=family, attempts=2, network=network)
     assert path_of(rows_of(table)) == path_of(rows_of(truth))
     assert set(table["network"]) == {f"lab:{network.world.name}"}
-    exact = truth.groupby("ttl")["rtt_ms"].min()
-    for ttl, rtt in table.dropna(subset=["rtt_ms"]).groupby("ttl")["rtt_ms"].min().items():
-        if ttl in exact:
-            assert exact[ttl] - 0.5 < rtt < exact[ttl] + LATE
+    shortest = {which: each.groupby("ttl")["rtt_ms"].min() for which, each in (("lab", table), ("exact", truth))}
+    late = (shortest["lab"] - shortest["exact"]).dropna()
+    assert late.min() > -0.5, "nothing is faster than its delays"
+    assert late.min() < LATE, "other work may hold some of them up, not all"
 
 
 @pytest.mark.parametrize("family", FAMILIES)
