@@ -54,6 +54,16 @@ class _Help(argparse.HelpFormatter):
         super().__init__(prog, max_help_position=30, width=min(_columns(), 120))
 
 
+class _Tool(argparse.ArgumentParser):
+    """A tool says itself what it does not know, under its own usage: argparse leaves that to the whole command."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return options, unknown
+
+
 def _columns() -> int:
     columns = os.environ.get("COLUMNS", "")
     return max(40, int(columns)) if columns.isdigit() else 100
@@ -66,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
         description="The Internet's oldest tools, to run and to look into.",
         epilog="The same tools in a notebook: import netlab; netlab.use('campus'); netlab.ping('www')",
     )
-    tools = parser.add_subparsers(title="tools", metavar="TOOL", required=True, prog="python -m netlab")
+    tools = parser.add_subparsers(
+        title="tools", metavar="TOOL", required=True, prog="python -m netlab", parser_class=_Tool
+    )
     _add_ping(tools)
     _add_traceroute(tools)
     web = tools.add_parser("web", formatter_class=_Help, help="serve the files of a folder over HTTP")

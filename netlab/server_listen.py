@@ -12,6 +12,8 @@ from netlab.errors import AddressInUse, NetworkError, UsageError
 BACKLOG = 1024
 """Connections that the kernel completes before they are accepted."""
 OTHER_PORT = "stop that program, or take another port; 0 is any free one"
+OWN_SOCKET = "close that socket, or stop() the server that has it, or take another port; 0 is any free one"
+THIS = "this program itself"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -100,7 +102,9 @@ def _listen(family: int, host: str, port: int, dual: bool = False) -> socket.soc
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            raise AddressInUse(f"{host}:{port}", owner_of(port), OTHER_PORT) from None
+            owner = owner_of(port)
+            hint = OWN_SOCKET if owner.startswith(THIS) else OTHER_PORT
+            raise AddressInUse(f"{host}:{port}", owner, hint) from None
         if error.errno == errno.EACCES:
             raise NetworkError(error.errno, f"ports below 1024 belong to root; take another than {port}") from None
         if error.errno == errno.EADDRNOTAVAIL:
@@ -111,7 +115,8 @@ def _listen(family: int, host: str, port: int, dual: bool = False) -> socket.soc
 
 
 def owner_of(port: int) -> str:
-    """Who listens at a TCP port: ``python3 (process 4711)``; ``""`` where the system does not tell (Linux does)."""
+    """Who listens at a TCP port: ``nginx (process 4711)``, or `THIS` for the process that asks; ``""`` where the system
+    does not tell (Linux does)."""
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -122,12 +127,15 @@ def owner_of(port: int) -> str:
                         inodes.add(f"socket:[{words[9]}]")
         except OSError:
             continue
-    for process in filter(str.isdecimal, os.listdir("/proc") if inodes else []):
+    # First this process: its children may have inherited the socket.
+    own = str(os.getpid())
+    for process in sorted(filter(str.isdecimal, os.listdir("/proc") if inodes else []), key=lambda each: each != own):
         try:
             for descriptor in os.listdir(f"/proc/{process}/fd"):
                 if os.readlink(f"/proc/{process}/fd/{descriptor}") in inodes:
                     with open(f"/proc/{process}/comm", encoding="utf-8") as name:
-                        return f"{name.read().strip()} (process {process})"
+                        program = THIS if process == own else name.read().strip()
+                        return f"{program} (process {process})"
         except OSError:
             continue  # it is somebody else's, or has ended
     return ""

@@ -9,11 +9,12 @@ import socket
 import ssl
 import threading
 import time
+import warnings
 from abc import ABC, abstractmethod
 
 from netlab.probing import whole
 from netlab.serve.bounds import Bounds
-from netlab.serve.connection import Accept
+from netlab.serve.connection import Accept, Connection
 from netlab.serve.dialing import Resolve, look_up
 from netlab.serve.loop import Loop
 from netlab.server_listen import listen, place_of
@@ -63,6 +64,12 @@ class Place(ABC):
         """Accept nobody any more, let answers be finished for ``grace`` seconds, close; may be called again."""
 
 
+def tell_of_fault(connection: Connection, fault: BaseException) -> None:
+    """A handler has let an exception out, and its connection is closed: nobody else would ever hear why."""
+    told = f"a connection from {connection.client} was cut by a fault in its handler: {type(fault).__name__}: {fault}"
+    warnings.warn(told, RuntimeWarning, stacklevel=2)
+
+
 class RealPlace(Place):
     """Sockets of this machine, and a thread with the loop of ``serve/loop.py``."""
 
@@ -88,6 +95,7 @@ class RealPlace(Place):
             self._listeners = self._listen()
             self.port = int(self._listeners[0].getsockname()[1])
         self._loop = self._make_loop()
+        self._loop.on_fault = tell_of_fault
         for each in self._listeners:
             self._loop.listen(each, accept)
         self._thread = threading.Thread(target=self._loop.run, name=f"netlab {kind} {self.port}", daemon=True)

@@ -18,11 +18,12 @@ from netlab.internet.model import EPOCH
 from netlab.internet.tcp_options import Options
 from netlab.probing import whole
 from netlab.serve.bounds import Bounds
+from netlab.serve.connection import Accept
 from netlab.serve.cpu import MODES, Cpu, Service
 from netlab.serve.loop import Loop
 from netlab.serve.virtual import QUICK, VirtualLoop
 from netlab.server_listen import BACKLOG
-from netlab.server_place import Accept, Place, RealPlace
+from netlab.server_place import Place, RealPlace, tell_of_fault
 
 if TYPE_CHECKING:
     from netlab.network.lab import LabNetwork
@@ -68,6 +69,7 @@ class WorldPlace(Place):
                     engine, self.node, partial(resolve, self.world), cpu=self._cpu, options=self._options,
                     most=limits.connections, per_client=limits.per_client, pool=limits.of_pool,
                 )  # fmt: skip
+                self.loop.on_fault = tell_of_fault
                 self.port = self.loop.listen(self.port, accept, self._backlog)
         except BaseException:
             self.world.release()
@@ -89,10 +91,14 @@ class WorldPlace(Place):
         """Everything is in the log at once."""
 
     def stop(self, grace: float) -> None:
-        """World time passes while answers are finished, unless this is called in the middle of a measurement."""
+        """World time passes while answers are finished, unless this is called in the middle of a measurement.
+
+        From now on the port is closed, also if the world says that it is open: see `VirtualNetwork.close_port`.
+        """
         if not self._open:
             return
         self._open = False
+        self.world.close_port(self.node, self.port)
         try:
             if grace <= 0 or self.world.driven_here:
                 self.loop.stop()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from netlab.errors import UsageError
 from netlab.internet import tcp
-from netlab.probing import seconds, whole
+from netlab.probing import whole
 from netlab.talking import AT_ONCE, MS, PROGRESS, Conversation, How
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 MOST = 200_000
 """Bytes that are written in all; they fit into the send buffer, so that send never has to wait."""
+MOST_ASKED = 1 << 20
+"""Bytes that one recv may ask for."""
+DAY = 86_400_000
+"""ms."""
 LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 SERVERS = ("reads", "hangs", "leaves")
 
@@ -96,7 +100,7 @@ class Talk:
 
 def talk(
     writes: Iterable[int | bytes],
-    to: str,
+    to: str = "",
     *,
     pause_ms: float = 0.0,
     mss: int | None = None,
@@ -164,10 +168,12 @@ def talk(
     """
     from netlab.api import network_for
 
+    data = _written(writes)
+    if not isinstance(to, str) or not to:
+        raise UsageError("to", to, "must be the name of the host that listens, such as 'server'")
     chosen: Any = network_for(network)
     if not chosen.virtual:
         raise UsageError("network", chosen.name, 'must be a virtual one, such as netlab.use("line")')
-    data = _written(writes)
     for name, value in (("nagle", nagle), ("delayed_ack", delayed_ack)):
         if not isinstance(value, bool):
             raise UsageError(name, value, "must be True or False")
@@ -177,7 +183,7 @@ def talk(
     theirs = ours if receive_buffer is None else ours._replace(receive_buffer=receive_buffer).checked()
     how = How(
         pause=_ns("pause_ms", pause_ms),
-        limit=whole("read_limit", read_limit, 1, 1 << 20),
+        limit=whole("read_limit", read_limit, 1, MOST_ASKED),
         every=_ns("read_every_ms", read_every_ms),
         server=server,
         answer=bytes(whole("answer", answer, 0, MOST)),
@@ -191,13 +197,17 @@ def talk(
 
 
 def _ns(name: str, ms: float) -> int:
-    if isinstance(ms, bool) or not isinstance(ms, int | float):
-        raise UsageError(name, ms, "must be a number of milliseconds")
-    return round(seconds(name, ms / 1000, 0.0) * 1000 * MS)
+    if isinstance(ms, bool) or not isinstance(ms, int | float) or not 0 <= ms <= DAY:
+        raise UsageError(name, ms, f"must be a number of milliseconds, from 0 to {DAY}")
+    return round(ms * MS)
 
 
 def _written(writes: Iterable[int | bytes]) -> tuple[bytes, ...]:
-    made = []
+    if isinstance(writes, str | bytes) or not isinstance(writes, Iterable):
+        raise UsageError(
+            "writes", writes, "must be a list with one size or one piece for each write, such as [200, 200]"
+        )
+    made, writes = [], list(writes)
     for place, each in enumerate(writes):
         if isinstance(each, bytes):
             made.append(each)

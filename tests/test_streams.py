@@ -127,7 +127,12 @@ def test_it_leaves_the_world_of_a_server_as_it_was() -> None:
         ({"nagle": 1}, "must be True or False"),
         ({"mss": 0}, "mss"),
         ({"read_limit": 0}, "read_limit"),
-        ({"read_every_ms": -1}, "read_every_ms"),
+        ({"writes": 3}, r"writes=3: must be a list with one size or one piece for each write, such as \[200, 200\]"),
+        ({"writes": b"abc"}, "writes=b'abc': must be a list"),
+        ({"to": 3}, "to=3: must be the name of the host that listens"),
+        ({"read_every_ms": -1}, "read_every_ms=-1: must be a number of milliseconds, from 0 to 86400000"),
+        ({"read_every_ms": float("nan")}, "read_every_ms=nan: must be a number of milliseconds"),
+        ({"pause_ms": 86_400_001}, "pause_ms=86400001: must be a number of milliseconds"),
         ({"pause_ms": "soon"}, "milliseconds"),
         ({"receive_buffer": 0}, "receive_buffer"),
         ({"answer": -1}, "answer"),
@@ -144,3 +149,10 @@ def test_nobody_at_the_other_end_is_told() -> None:
         talk([1], "down", network="broken")
     with pytest.raises(netlab.errors.NameNotFound):
         talk([1], "nobody", network="line")
+
+
+def test_a_single_number_and_no_host_are_told_in_words() -> None:
+    with pytest.raises(UsageError, match="writes=3: must be a list"):
+        talk(3)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="to='': must be the name of the host"):
+        talk([3])

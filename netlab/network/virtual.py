@@ -1,8 +1,9 @@
 """The virtual network: the `Network` that runs a world on a virtual clock, where nothing ever waits.
 
 *Time.* Each measurement (``begin() … end()``) starts the world anew at its epoch, so the same call gives the same
-table, whatever ran before. While the network is held (`hold`, or ``with netlab.use(...)``) one world runs on from
-measurement to measurement. `now` moves in `receive` only, and jumps from event to event.
+table, whatever ran before (except at the port of a stopped server, see `close_port`). While the network is held
+(`hold`, or ``with netlab.use(...)``) one world runs on from measurement to measurement. `now` moves in `receive` only,
+and jumps from event to event.
 
 *One driver at a time.* The world has one clock, so two measurements on the same network object cannot run
 side by side. A second one from another thread waits up to `PATIENCE`: most measurements take milliseconds. One from the
@@ -66,6 +67,8 @@ class VirtualNetwork(Usable):
         self._driver: int | None = None
         """The thread whose measurement runs, None: none."""
         self._held = 0
+        self._closed: set[tuple[str, int]] = set()
+        """Hosts and TCP ports at which a server was stopped."""
         self._engine: Engine | None = None
         self._inboxes: dict[str, deque[tuple[int, bytes]]] = {}
         self._inbox: deque[tuple[int, bytes]] = deque()
@@ -149,7 +152,19 @@ class VirtualNetwork(Usable):
         """The world at its epoch."""
         self._engine = Engine(self.world, self.seed)
         self._inboxes, self._identifiers = {}, 0
+        for node, port in tuple(self._closed):  # a server may be stopped meanwhile, by another thread
+            self._engine.machine(node).open -= {("tcp", port)}
         return self._engine
+
+    def close_port(self, node: str, port: int) -> None:
+        """A server that listened at a TCP port of a host is gone: nothing is open there any more.
+
+        ``open`` in a world stands for a program that the world only hints at. Once a server has taken its place, there
+        is no other behind it, as on a real host: whoever connects is refused, now and when the world is started anew.
+        """
+        self._closed.add((node, port))
+        if self._engine is not None:
+            self._engine.machine(node).open -= {("tcp", port)}
 
     def _move_to(self, node: Node) -> None:
         """What follows is sent and received by this node."""

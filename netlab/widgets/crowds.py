@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlab import frames, plot, stats
+from netlab.errors import NameNotFound, UsageError
 from netlab.plot import Figure
 from netlab.servers import WebServer
 from netlab.widgets import controls, tables
@@ -32,6 +33,8 @@ SLOW_RATE = 1000
 """Bytes per second of a slow reader."""
 PATIENCE = 10.0
 """Seconds after which a client gives up."""
+RATES, COUNTS, WORKERS, SLOW = (5, 200), (50, 2000), (1, 16), (0, 50)
+"""From where to where the sliders go."""
 MODES = ("iterative", "threads", "loop")
 SHARES = {"half": 50, "95 of 100": 95, "99 of 100": 99}
 """Percentiles in the words of the table."""
@@ -46,9 +49,10 @@ class CrowdPanel(Panel):
         A host of the world in use.
     rate, count, mode, workers, slow, connections
         Where the controls stand at first: clients per second and in all, how the server works, with how many threads or
-        processors, the percentage of slow readers, and how many may be inside (0: any number).
+        processors, the percentage of slow readers, and how many may be inside (0: any number). Raises UsageError for a
+        place where a control cannot stand.
     network
-        As in `netlab.use`; None: the network in use now.
+        As in `netlab.use`, a virtual one; None: the network in use now.
 
     Attributes
     ----------
@@ -79,13 +83,20 @@ class CrowdPanel(Panel):
         network: Any = None,
     ) -> None:
         self.networks, self.host = Networks(network), host
+        _check_host(self.networks, host)
+        rate = controls.whole_from(*RATES, "clients per second", "rate", rate)
+        count = controls.whole_from(*COUNTS, "clients", "count", count)
+        mode = controls.one_of(MODES, "mode", mode)
+        workers = controls.whole_from(*WORKERS, "workers", "workers", workers)
+        slow = controls.whole_from(*SLOW, "slow readers in 100", "slow", slow)
+        connections = controls.whole_from(0, 10_000, "connections (0: any number)", "connections", connections)
         self.queue: DataFrame | None = None
         self._crowd = frames.table([], frames.LOAD)
-        self.rate = controls.whole("clients per second", rate, 5, 200, 5)
-        self.count = controls.whole("clients", count, 50, 2000, 50)
+        self.rate = controls.whole("clients per second", rate, *RATES, 5)
+        self.count = controls.whole("clients", count, *COUNTS, 50)
         self.mode = controls.choice("server", [(say(word), word) for word in MODES], mode)
-        self.workers = controls.whole("workers", workers, 1, 16)
-        self.slow = controls.whole("slow readers", slow, 0, 50)
+        self.workers = controls.whole("workers", workers, *WORKERS)
+        self.slow = controls.whole("slow readers", slow, *SLOW)
         inside = sorted({0, 2, 5, 10, 20, 50, 100, connections})
         options = [(str(number) if number else say("any"), number) for number in inside]
         self.connections = controls.choice("inside at most", options, connections)
@@ -153,3 +164,18 @@ class CrowdPanel(Panel):
     def close(self) -> None:
         super().close()
         self.networks.close()
+
+
+def _check_host(networks: Networks, host: Any) -> None:
+    """Refuse what is no host of a virtual world."""
+    if not networks.virtual(""):
+        raise UsageError("network", networks.name(""), 'must be a virtual one, such as netlab.use("transatlantic")')
+    try:
+        if isinstance(host, str):
+            bound: Any = networks.bound
+            bound.host(host)
+            return
+    except NameNotFound:
+        pass
+    hosts = networks.hosts("")
+    raise UsageError("host", host, f"must be a host of this world: {', '.join(hosts)}")

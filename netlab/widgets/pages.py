@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 MOST = 24
 """Objects and connections."""
+SIZES = 500, 200_000
+"""Bytes of an object."""
+DISTANCES = 1.0, 300.0
+"""ms to the server and back."""
+SLOWEST = 2000
+"""ms that the server may take for the first object."""
 RATES = (1, 2, 4, 10, 20, 50, 100, 1000)
 """Mbit/s of the way to the server."""
 COLUMNS = ("object", "connection", "number", "start_ms", "end_ms")
@@ -55,7 +61,8 @@ class PagePanel(Panel):
     ----------
     objects, size, rtt_ms, connections, keep_alive, slow_ms
         Where the controls stand at first: objects of the page, bytes of each, ms to the server and back, connections at
-        once, whether they are kept, and how long the server takes for the first object.
+        once, whether they are kept, and how many ms the server takes for the first object. Raises UsageError for a
+        place where a control cannot stand.
 
     Attributes
     ----------
@@ -80,15 +87,21 @@ class PagePanel(Panel):
         keep_alive: bool = True,
         slow_ms: int = 5,
     ) -> None:
+        objects = controls.whole_from(0, MOST, "objects", "objects", objects)
+        size = controls.whole_from(*SIZES, "bytes", "size", size)
+        rtt_ms = controls.number_from(*DISTANCES, "milliseconds", "rtt_ms", rtt_ms)
+        connections = controls.whole_from(1, MOST, "connections", "connections", connections)
+        keep_alive = controls.one_of((True, False), "keep_alive", keep_alive)
+        slow_ms = controls.whole_from(0, SLOWEST, "milliseconds", "slow_ms", slow_ms)
         self._phases = frames.table([], frames.PHASES)
         self.objects = controls.whole("objects", objects, 0, MOST)
-        self.size_ = controls.whole("object size", size, 500, 200_000, 500)
-        self.rtt = controls.decimal("round trip", rtt_ms, 1.0, 300.0, 1.0)
+        self.size_ = controls.whole("object size", size, *SIZES, 500)
+        self.rtt = controls.decimal("round trip", rtt_ms, *DISTANCES, 1.0)
         self.rate = controls.choice("line rate", [(f"{rate} Mbit/s", rate) for rate in RATES], RATES[-1])
         self.connections = controls.whole("connections", connections, 1, MOST)
         kinds = [(say("kept"), True), (say("new each time"), False)]
-        self.keep_alive = controls.choice("connections are", kinds, bool(keep_alive))
-        self.slow = controls.whole("first object takes", slow_ms, 0, 2000, 5)
+        self.keep_alive = controls.choice("connections are", kinds, keep_alive)
+        self.slow = controls.whole("first object takes", slow_ms, 0, SLOWEST, 5)
         moved = [self.objects, self.size_, self.rtt, self.rate, self.connections, self.keep_alive, self.slow]
         super().__init__(f"page with {objects} objects", top=[controls.grid(moved)])
         self.title.value = f'<div class="nl-title">{say("page")} <small>virtual:distant</small></div>'

@@ -16,7 +16,7 @@ import ipywidgets as widgets
 from netlab import frames, plot
 from netlab.errors import UsageError
 from netlab.plot import Figure
-from netlab.streams import AT_ONCE, CALLS, Talk, talk
+from netlab.streams import AT_ONCE, CALLS, DAY, MOST, MOST_ASKED, Talk, talk
 from netlab.widgets import controls, tables
 from netlab.widgets.base import Panel, Task
 from netlab.widgets.networks import Networks
@@ -30,6 +30,7 @@ LARGEST = 3_000
 """Bytes of one write on the sliders."""
 ETHERNET = 1_460
 """The largest segment that fits into an Ethernet frame, bytes."""
+SMALLEST_MSS = 64
 LIMITS = (50, 100, 200, 500, 1_000, 5_000, AT_ONCE)
 """What one recv may ask for, bytes."""
 EVERY = (0, 5, 10, 20, 50, 100, 200, 500, 1_000)
@@ -102,15 +103,24 @@ class StreamPanel(Panel):
             self.networks = Networks("line", seed)
         self.talk: Talk | None = None
         self._arguments = arguments
-        if len(writes) != len(WRITES):
+        if isinstance(writes, str | bytes) or not isinstance(writes, Sequence) or len(writes) != len(WRITES):
             raise UsageError("writes", writes, f"must be {len(WRITES)} sizes in bytes")
+        writes = [controls.whole_from(1, MOST, "bytes", "writes", size) for size in writes]
         hosts = self.networks.hosts("")
+        if to is not None:
+            controls.one_of(hosts, "to", to)
+        mss = controls.whole_from(SMALLEST_MSS, 65_535, "bytes", "mss", mss)
+        nagle = controls.one_of((True, False), "nagle", nagle)
+        delayed_ack = controls.one_of((True, False), "delayed_ack", delayed_ack)
+        pause_ms = controls.whole_from(0, DAY, "milliseconds", "pause_ms", pause_ms)
+        read_limit = controls.whole_from(1, MOST_ASKED, "bytes", "read_limit", read_limit)
+        read_every_ms = controls.whole_from(0, DAY, "milliseconds", "read_every_ms", read_every_ms)
         self.to = controls.dropdown("listens", hosts, to if to is not None else hosts[-1])
         self.writes = [
             controls.whole(key, size, 1, max(LARGEST, size)) for key, size in zip(WRITES, writes, strict=True)
         ]
         self.pause = controls.whole("pause_ms", pause_ms, 0, max(200, pause_ms), 5)
-        self.mss = controls.whole("mss", mss, 64, max(ETHERNET, mss))
+        self.mss = controls.whole("mss", mss, SMALLEST_MSS, max(ETHERNET, mss))
         yes_no = [(say("on"), True), (say("off"), False)]
         self.nagle = controls.choice("nagle", yes_no, nagle)
         self.delayed_ack = controls.choice("delayed_ack", yes_no, delayed_ack)

@@ -168,7 +168,7 @@ class WebServerPanel(ServerPanel):
         except NetlabError as error:
             self.tell(server, say("failed", reason=str(error)), alarm=True)
             return
-        self.tell(server, self.raw.show(data, self.answer))
+        self.tell(server, self.raw.show(data, self.answer, finish))
 
     # The log ------------------------------------------------------------------------------------------------
 

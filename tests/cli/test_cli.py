@@ -44,6 +44,20 @@ def test_the_seeds_form(capsys, form):
     assert minimum <= average <= maximum
 
 
+@pytest.mark.parametrize("tool", ["ping", "traceroute", "web", "proxy", "lab", "doctor"])
+def test_what_a_tool_does_not_know_is_told_with_its_own_usage(capsys, tool):
+    host = {"ping": ["server"], "traceroute": ["server"], "lab": ["line"]}.get(tool, [])
+    code, out, err = run(capsys, tool, *host, "--frobnicate")
+    assert code == 2 and out == ""
+    assert err.startswith(f"usage: python -m netlab {tool} [-h]")
+    assert err.endswith(f"python -m netlab {tool}: error: unrecognized arguments: --frobnicate\n")
+
+
+def test_what_the_command_does_not_know_is_told_with_the_tools(capsys):
+    code, _, err = run(capsys, "--frobnicate", "web")
+    assert code == 2 and err.startswith("usage: python -m netlab [-h] TOOL")
+
+
 def test_nothing_answered_is_1(capsys):
     code, out, _ = run(capsys, "ping", "server", "-c2", "-t1", "--ttl", "1", "--network", "line")
     assert code == 1 and "TTL exceeded" in out

@@ -316,6 +316,35 @@ def test_a_taken_port_names_its_owner(site):
             netlab.WebServer(site, port=port)
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/net/tcp"), reason="only Linux tells who has a port")
+def test_a_port_of_this_very_program_is_not_told_as_that_of_another(site):
+    """Nobody can "stop that program" when it is the one that he is in."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        # A child that has inherited the socket is not the one to look at.
+        wait = [sys.executable, "-c", "input()"]
+        with subprocess.Popen(wait, stdin=subprocess.PIPE, pass_fds=[taken.fileno()]) as child:
+            with pytest.raises(AddressInUse) as told:
+                netlab.WebServer(site, port=port)
+            child.communicate(b"\n")
+    assert told.value.owner == f"this program itself (process {os.getpid()})"
+    assert str(told.value).endswith(
+        "close that socket, or stop() the server that has it, or take another port; 0 is any free one"
+    )
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/net/tcp"), reason="only Linux tells who has a port")
+def test_a_port_of_another_program_is_told_with_its_name(site):
+    text = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        port = int(other.stdout.readline())
+        with pytest.raises(AddressInUse, match=rf"\(process {other.pid}\): stop that program") as told:
+            netlab.WebServer(site, port=port)
+        other.communicate(b"\n")
+    assert "this program itself" not in str(told.value)
+
+
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import netlab
+from netlab.errors import UsageError
 from netlab.teach.checkers.page import page_ms
 from netlab.widgets import PagePanel
 
@@ -59,3 +62,23 @@ def test_the_network_in_use_stays_as_it_is() -> None:
     panel.run()
     assert netlab.ping("server", count=1)["network"].tolist() == [network.name]
     panel.close()
+
+
+@pytest.mark.parametrize(
+    ("places", "named", "message"),
+    [
+        (("x",), {}, "objects='x': must be a whole number of objects, from 0 to 24"),
+        ((-1,), {}, "objects=-1: must be a whole number of objects, from 0 to 24"),
+        ((25,), {}, "objects=25: "),
+        ((True,), {}, "objects=True: "),
+        ((), {"size": 3}, "size=3: must be a whole number of bytes, from 500 to 200000"),
+        ((), {"rtt_ms": 0}, "rtt_ms=0: must be a number of milliseconds, from 1 to 300"),
+        ((), {"rtt_ms": float("nan")}, "rtt_ms=nan: "),
+        ((), {"connections": 0}, "connections=0: must be a whole number of connections, from 1 to 24"),
+        ((), {"keep_alive": "no"}, "keep_alive='no': must be one of True, False"),
+        ((), {"slow_ms": -5}, "slow_ms=-5: must be a whole number of milliseconds, from 0 to 2000"),
+    ],
+)
+def test_where_no_control_can_stand_is_told(places: Any, named: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        PagePanel(*places, **named)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from html import unescape
+from importlib import resources
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from netlab.errors import UsageError
 from netlab.http.fields import fields
+from netlab.servers import WebServer
+from netlab.teach import converse
 from netlab.widgets import rawbytes
 from netlab.widgets.rawrequest import MOST, RawRequest
-from netlab.widgets.samples import SAMPLES
+from netlab.widgets.samples import SAMPLES, Sample
 
 
 @given(st.binary(max_size=80) | st.sampled_from([b"\\\n", b"\\n\n", b"a\\\\r\r\n"]))
@@ -133,3 +140,86 @@ def test_fields_of_every_sample_cover_its_bytes() -> None:
     for sample in SAMPLES:
         data = rawbytes.to_bytes(sample.text)
         assert sum(int(row["bits"].partition("-")[2]) + 1 for row in fields(data)) == 8 * len(data)
+
+
+# -- one story ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[WebServer]:
+    site = str(resources.files("netlab.widgets") / "site")
+    with WebServer(site, port=0, limits={"head_time": 0.3, "idle_time": 0.3}) as opened:
+        yield opened
+
+
+def verdict(raw: RawRequest) -> tuple[int, str, str] | None:
+    """Status, reason and rule of the row that is emphasised; None: nothing is refused."""
+    rows = re.findall("<tr[^>]*aria-current.*?</tr>", raw._read.value)
+    assert len(rows) == raw._read.value.count(">refused (") <= 1
+    if not rows:
+        return None
+    meaning, rule = [unescape(cell) for cell in re.findall("<td[^>]*>(.*?)</td>", rows[0])[-2:]]
+    status, reason = re.fullmatch(r"refused \((\d+)\)[^:]*: (.*)", meaning).groups()  # type: ignore[union-attr]
+    return int(status), reason, rule
+
+
+def tell(raw: RawRequest, server: WebServer) -> None:
+    """Send what the editor holds; what it says before and behind the answer, the sentence, and the log agree."""
+    before, count = verdict(raw), server.statuses.total()
+    answer = converse(server.url, raw.data, finish=raw.finish.value, timeout=5.0)
+    said = raw.show(raw.data, answer)
+    assert verdict(raw) == before
+    rows = server.log.iloc[-(server.statuses.total() - count) :]
+    last = rows.iloc[-1]
+    told = re.findall(r"\b([1-5]\d\d) [A-Z]", said.partition(" Refused: ")[0])
+    assert [int(status) for status in told] == rows["status"].tolist()
+    if before is None:
+        assert "Refused" not in said and last["status"] not in (400, 408, 505)
+    else:
+        status, reason, rule = before
+        assert (last["status"], last["error"], last["rule"]) == (status, reason, rule)
+        assert said.endswith(f" Refused: {reason} ({rule}).")
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.key)
+def test_parsed_view_sentence_and_log_tell_the_same_story(sample: Sample, server: WebServer) -> None:
+    raw = editor()
+    raw.sample.value = SAMPLES.index(sample)
+    tell(raw, server)
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("finish", [True, False])
+@pytest.mark.parametrize("text", ["GET", "GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\nGET /x", "\\r\\nGET / HTTP/1.1\\r\\n"])
+def test_a_head_without_its_end_is_refused_for_what_becomes_of_the_connection(
+    text: str, finish: bool, server: WebServer
+) -> None:
+    raw = editor()
+    raw.text.value, raw.finish.value = text, finish
+    tell(raw, server)
+
+
+def test_the_parsed_view_follows_the_checkbox_and_an_older_answer_goes() -> None:
+    raw = editor()
+    raw.sample.value = [sample.key for sample in SAMPLES].index("sample unfinished")
+    assert verdict(raw) == (408, "the head did not arrive within its time", "RFC 9110 15.5.9")
+    raw.show(raw.data, b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+    raw.finish.value = True
+    assert verdict(raw) == (400, "the connection ended inside a head", "RFC 9112 8")
+    assert raw._answer.value == ""
+
+
+def test_what_was_sent_counts_and_not_what_the_checkbox_says_meanwhile() -> None:
+    raw = editor()
+    raw.sample.value = [sample.key for sample in SAMPLES].index("sample unfinished")
+    sent = raw.data
+    raw.finish.value = True
+    assert "RFC 9110 15.5.9" in raw.show(sent, b"HTTP/1.1 408 Request Timeout\r\n\r\n", finish=False)
+    assert verdict(raw) == (408, "the head did not arrive within its time", "RFC 9110 15.5.9")
+
+
+def test_a_server_that_does_not_refuse_an_unfinished_head_is_not_said_to() -> None:
+    raw = editor()
+    raw.load(b"GET / HTTP/1.1\r\n", finish=False)
+    assert "Refused" not in raw.show(raw.data, b"") + raw.show(raw.data, b"HTTP/1.1 200 OK\r\n\r\n")

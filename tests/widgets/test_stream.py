@@ -68,6 +68,18 @@ def test_further_arguments_go_to_talk() -> None:
 def test_mistakes_are_told() -> None:
     with pytest.raises(UsageError, match="3 sizes"):
         StreamPanel(writes=[1])
+    for wrong, message in (
+        ({"writes": 3}, "writes=3: must be 3 sizes in bytes"),
+        ({"writes": [1, 2, "x"]}, "writes='x': must be a whole number of bytes, from 1 to 200000"),
+        ({"to": "nohost"}, "to='nohost': must be one of server"),
+        ({"mss": 1}, "mss=1: must be a whole number of bytes, from 64"),
+        ({"nagle": 1}, "nagle=1: must be one of True, False"),
+        ({"pause_ms": -1}, "pause_ms=-1: must be a whole number of milliseconds, from 0"),
+        ({"read_limit": 0}, "read_limit=0: must be a whole number of bytes, from 1"),
+        ({"read_every_ms": -1}, "read_every_ms=-1: must be a whole number of milliseconds, from 0"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            StreamPanel(**wrong)
     panel = StreamPanel(server="sings")
     panel.run()
     assert "Not done" in panel.status.value and "must be one of" in panel.status.value
