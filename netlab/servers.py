@@ -16,6 +16,7 @@ from netlab.http.writer import REASONS, field_line
 from netlab.in_world import only_in_world, only_virtual, world_of
 from netlab.serve.answers import Site
 from netlab.serve.bounds import Bounds, bounds
+from netlab.serve.exchange import VERSIONS
 from netlab.serve.files import Directory, Refusal
 from netlab.serve.web import serve
 from netlab.serve.web_log import WebLog
@@ -393,9 +394,20 @@ def _giving(kind: type[Given], name: str, function: Callable[[bytes], Given]) ->
         given = function(data)
         if not isinstance(given, kind):
             raise TypeError(f"{name} gave {type(given).__name__}, not a {kind.__module__}.{kind.__qualname__}")
+        if isinstance(given, Request):
+            _check_request(name, given)
         return given
 
     return checked
+
+
+def _check_request(name: str, given: Request) -> None:
+    """What is not so would be found by the log, later, when the function is no longer to blame."""
+    for part in (given.method, given.target, *(each for pair in given.fields for each in pair)):
+        if not isinstance(part, bytes):
+            raise TypeError(f"{name} gave a Request with {part!r} in it: method, target and fields are bytes")
+    if given.version not in VERSIONS:
+        raise ValueError(f"{name} gave a Request of version {given.version!r}: give (1, 0) or (1, 1)")
 
 
 def __getattr__(name: str) -> Any:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netlab.serve.loop import Loop
 
 AT_ONCE = 64
+"""Connections that are accepted in a row before others have their turn."""
 FROM_ELSEWHERE = 64
 """Connections at once from one address of another machine."""
 PAUSE = 50_000_000

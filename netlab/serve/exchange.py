@@ -11,6 +11,8 @@ from typing import Any
 from netlab.http import grammar
 from netlab.http.dates import write_date
 from netlab.http.events import Data, EndOfMessage, Field, Request
+from netlab.http.framing import NONE as NO_CONTENT
+from netlab.http.framing import Framing
 from netlab.http.pages import PAGE_FIELDS, error_page
 from netlab.http.reader import Reader
 from netlab.http.writer import response_head
@@ -23,6 +25,7 @@ RETRY_AFTER = 1
 RETRY: Field = (b"Retry-After", b"%d" % RETRY_AFTER)
 
 EAGER = Receive(65_536)
+NOTHING = (NO_CONTENT, Framing("length", 0))
 
 SHOWN = 1_024
 """Characters of a target, and of any other text of a request, that the log shows; the heads of the latest have all."""
@@ -79,7 +82,7 @@ class Exchange(ABC):
         """Take what came in; None: the head is not complete."""
         connection, reader = self.connection, self.reader
         if not self.received:  # its first bytes: browsers open connections long before they have something to ask
-            idle, now = connection.idle, connection.now()
+            idle, deadline, now = connection.idle, connection.deadline, connection.now()
             if idle or now > self.begun:
                 self.started, self.started_at = now, self._wall()
             if idle:
@@ -92,6 +95,8 @@ class Exchange(ABC):
                 reader.feed(data)
             event = reader.next_event()
             if type(event) is not Request:
+                if reader.fresh:  # empty lines (RFC 9112 section 2.2): nothing of a request has come yet
+                    self.received, connection.idle, connection.deadline = 0, idle, deadline
                 return None
         self.received = reader.head_bytes
         self.head_at = connection.now()
@@ -104,7 +109,7 @@ class Exchange(ABC):
         return (
             request is not None
             and request.version >= (1, 1)
-            and self.reader.framing.kind != "none"
+            and self.reader.framing not in NOTHING
             and bool(request.all(b"expect"))
         )
 

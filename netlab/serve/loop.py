@@ -42,7 +42,7 @@ from netlab.serve.connection import (
 )
 from netlab.serve.deadlines import Deadlines
 from netlab.serve.dialing import LookUps, OpenSocket, Resolve, look_up
-from netlab.serve.loop_asks import UNFINISHED, attempt, gone, wait
+from netlab.serve.loop_asks import UNFINISHED, attempt, gone, wait_for
 from netlab.serve.moving import Pipes
 from netlab.serve.orders import Orders
 from netlab.serve.peers import Peer
@@ -56,7 +56,8 @@ TOGETHER, HELD = 32, 1_000_000
 
 
 class Loop:
-    """See the module. ``run`` blocks until `stop`; everything else is called in its thread, but for `stop`."""
+    """See the module. ``run`` blocks until `stop`; all else is called in its thread, but for what stands under *from
+    outside*, and `listen` and `start` before it runs."""
 
     def __init__(
         self,
@@ -131,17 +132,17 @@ class Loop:
                 happened = select(self._patience(bool(ready or self._answers)))
                 looked = self._held_since = self.now()
                 for key, events in happened:
-                    watch = key.data
-                    if type(watch) is Watch:
-                        if events == READ and watch.reader is not None:  # what nearly always happens
-                            peer, watch.reader = watch.reader, None
+                    whose = key.data
+                    if type(whose) is Watch:
+                        if events == READ and whose.reader is not None:  # what nearly always happens
+                            peer, whose.reader = whose.reader, None
                             self.step(peer)
                         else:
-                            self._happened(watch, events)
-                    elif watch is None:
+                            self._happened(whose, events)
+                    elif whose is None:
                         orders.heard()
-                    else:
-                        self._entrance.accept(key.fileobj, watch)  # type: ignore[arg-type]
+                    else:  # a listener's: who makes the handlers of what comes in there
+                        self._entrance.accept(key.fileobj, whose)  # type: ignore[arg-type]
                     self._send_in_time()
                 for peer in ready:
                     self.step(peer)
@@ -267,7 +268,7 @@ class Loop:
                     else:
                         result = attempt(self, peer, wanted)
                 except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as block:
-                    wait(self, peer, block)
+                    wait_for(self, peer, block)
                     return
                 if result is UNFINISHED:
                     self.progress(peer)
@@ -287,7 +288,7 @@ class Loop:
                     self.keep_deadline(peer.main)
                     return
                 if type(wanted) is Receive and wanted.later and not peer.secure:
-                    self.watch(wanted.stream or peer.watch, READ, peer)
+                    self.wait_at(wanted.stream or peer.watch, READ, peer)
                     return
                 if type(wanted) is Turn:
                     break
@@ -308,7 +309,7 @@ class Loop:
         if patience is not None:
             peer.connection.deadline = self.now() + patience
 
-    def watch(self, watch: Watch, event: int, peer: Peer) -> None:
+    def wait_at(self, watch: Watch, event: int, peer: Peer) -> None:
         """Have the selector tell a peer, until its deadline."""
         self.sockets.wait(watch, event, peer)
         self.keep_deadline(peer.main)

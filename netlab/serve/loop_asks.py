@@ -1,7 +1,7 @@
 """How the loop does what a handler may ask for; the two most frequent ways of receiving and sending it has itself.
 
 Each way gives the answer, or UNFINISHED when a part of it is done, or raises BlockingIOError when it has to wait; then
-`wait` sees to it that somebody tells, or the way itself has done so.
+`wait_for` sees to it that somebody tells, or the way itself has done so.
 """
 
 from __future__ import annotations
@@ -54,21 +54,21 @@ def attempt(loop: Loop, peer: Peer, wanted: Any) -> Any:
     return WAYS[type(wanted)](loop, peer, wanted)
 
 
-def wait(loop: Loop, peer: Peer, block: Exception) -> None:
+def wait_for(loop: Loop, peer: Peer, block: Exception) -> None:
     """Have the selector tell when the handler can go on."""
     wanted: Any = peer.wanted
     kind = type(wanted)
     if isinstance(block, ssl.SSLError):  # with TLS, a read can have to write
-        loop.watch(peer.watch, READ if isinstance(block, ssl.SSLWantReadError) else WRITE, peer)
+        loop.wait_at(peer.watch, READ if isinstance(block, ssl.SSLWantReadError) else WRITE, peer)
     elif peer.shaking or kind is Receive:
-        loop.watch(getattr(wanted, "stream", None) or peer.watch, READ, peer)
+        loop.wait_at(getattr(wanted, "stream", None) or peer.watch, READ, peer)
     elif kind is Move:
         full = peer.moving is not None and peer.moving.full
         if wanted.waits is not None:
             wanted.waits(full)
-        loop.watch((wanted.sink if full else wanted.source) or peer.watch, WRITE if full else READ, peer)
+        loop.wait_at((wanted.sink if full else wanted.source) or peer.watch, WRITE if full else READ, peer)
     elif kind in (bytes, Send, SendFile):
-        loop.watch(getattr(wanted, "stream", None) or peer.watch, WRITE, peer)
+        loop.wait_at(getattr(wanted, "stream", None) or peer.watch, WRITE, peer)
     else:  # something else tells
         loop.keep_deadline(peer.main)
 
@@ -194,8 +194,8 @@ def _dial(loop: Loop, peer: Peer, wanted: Dial) -> Any:
     dialing, attempts = peer.dialing, peer.attempts
     won = dialing.go(loop.now())
     if won is None:
-        for attempt in dialing.racing:
-            loop.watch(attempts.setdefault(attempt, Watch(attempt)), WRITE, peer)
+        for sock in dialing.racing:
+            loop.wait_at(attempts.setdefault(sock, Watch(sock)), WRITE, peer)
         if dialing.next_at is not None:
             loop.at(dialing.next_at, lambda: loop.step(peer))
         raise BlockingIOError

@@ -1,4 +1,4 @@
-"""What other threads want of the loop: that it ends, that it says when it is done, that it goes on with somebody.
+"""What other threads want of the loop: that it ends, that it says when it has come round, that it goes on with one.
 
 They put it down here and wake the selector through a pair of sockets; the loop looks when it comes round. Nothing here
 needs a lock, because appending to a deque and taking from it is one step each.
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 
 class Orders:
+    """What is wanted, and the sockets that wake the selector. The loop takes out what others put in."""
+
     def __init__(self) -> None:
         self._wake, self.woken = socket.socketpair()
         """``woken`` can be read when there is an order."""
@@ -54,7 +56,7 @@ class Orders:
         return True
 
     def heard(self) -> None:
-        """The loop is awake."""
+        """Take the bytes that woke the loop."""
         try:
             while self.woken.recv(4096):
                 pass
@@ -62,5 +64,8 @@ class Orders:
             pass
 
     def close(self) -> None:
+        """Nobody need wait any more: the loop has ended."""
         self._wake.close()
         self.woken.close()
+        while self.settling:
+            self.settling.popleft().set()

@@ -100,29 +100,18 @@ class _Conversation(Exchange):
                         self.waited += yield Work(escaped(request.target))
                     answer = self._answer(request)
                     if not isinstance(answer, Answer):
+                        connection.deadline = None  # that was the head's, and it is here
                         answer = yield from answer
-                except Late:
-                    if not self.received:
-                        return  # it was only idle
-                    answer = refused(408, "the head did not arrive within its time", "RFC 9110 15.5.9")
-                except RemoteProtocolError as fault:
-                    answer = refused(fault.status_hint, str(fault), fault.rule)
                 except (Gone, GeneratorExit):
                     raise
-                except (Exception, SystemExit, KeyboardInterrupt) as fault:  # ours, or a learner's: others go on
-                    if isinstance(fault, KeyboardInterrupt) and current_thread() is main_thread():
-                        raise  # it was meant for whoever waits here
-                    answer = self._fault(fault)
+                except BaseException as fault:
+                    if isinstance(fault, Late) and not self.received:
+                        return  # it was only idle
+                    answer = self._answer_to(fault)
                 keep = self._keeps(answer)
                 plain = keep and reader.framing is NO_CONTENT  # as nearly all: the states have one step for all of it
                 if not plain:
-                    if self.request is not None:
-                        self.said.client_says("request")
-                    if keep:
-                        answer, keep = yield from self._drop(answer)
-                    if keep:
-                        self.said.client_says("end")
-                    self.said.server_says("response")
+                    answer, keep = yield from self._before(answer, keep)
                 try:
                     whole = self._whole(answer, keep)
                     if whole is None:
@@ -130,25 +119,11 @@ class _Conversation(Exchange):
                     else:
                         yield whole
                         self.sent = len(whole)
-                except GeneratorExit:
-                    self._log(answer, "the server was stopped", False)
-                    raise
-                except (Late, Gone, OSError) as gone:  # an OSError: the disk
-                    late = isinstance(gone, Late)
-                    why = "the client took nothing of it for too long" if late else str(gone) or "the client went away"
-                    self._log(answer, why, False)
+                except BaseException as fault:
+                    self._log(answer, self._cut_off(fault), False)
                     return
                 self._log(answer, answer.error, keep)
-                if self.file is not None:
-                    self._close_file()
-                if plain:
-                    self.said.whole_exchange()
-                else:
-                    self.said.server_says("end")
-                    if keep:
-                        self.said.next_exchange()
-                if keep:
-                    reader.next_message()
+                self._after(plain, keep)
             yield from linger(connection, self.bounds)
         except Gone:
             return
@@ -171,6 +146,30 @@ class _Conversation(Exchange):
             if self.number == 1 and connection.waited:  # for a worker, and the request perhaps as long
                 self.started, self.started_at = now - connection.waited, self.started_at - connection.waited
         return fresh
+
+    def _before(self, answer: Answer, keep: bool) -> Generator[Wanted, Any, tuple[Answer, bool]]:
+        """Before an answer to what is no plain request: content may have to be read first; gives what `_drop` does."""
+        if self.request is not None:
+            self.said.client_says("request")
+        if keep:
+            answer, keep = yield from self._drop(answer)
+        if keep:
+            self.said.client_says("end")
+        self.said.server_says("response")
+        return answer, keep
+
+    def _after(self, plain: bool, keep: bool) -> None:
+        """Behind an answer."""
+        if self.file is not None:
+            self._close_file()
+        if plain:
+            self.said.whole_exchange()
+        else:
+            self.said.server_says("end")
+            if keep:
+                self.said.next_exchange()
+        if keep:
+            self.reader.next_message()
 
     def _close_file(self) -> None:
         if self.file is not None:
@@ -219,6 +218,16 @@ class _Conversation(Exchange):
         answer, self.file = answers.of_file(self.site, request, file, digest)
         return answer
 
+    def _answer_to(self, fault: BaseException) -> Answer:
+        """Give the answer when there is none, because of this."""
+        if isinstance(fault, Late):
+            return refused(408, "the head did not arrive within its time", "RFC 9110 15.5.9")
+        if isinstance(fault, RemoteProtocolError):
+            return refused(fault.status_hint, str(fault), fault.rule)
+        if isinstance(fault, KeyboardInterrupt) and current_thread() is main_thread():
+            raise fault  # it was meant for whoever waits there
+        return self._fault(fault)  # ours, or a learner's: the others must not feel it
+
     def _fault(self, fault: BaseException) -> Answer:
         """An exception in here: the client learns a number, the log what happened."""
         where = traceback.extract_tb(fault.__traceback__)[-1]
@@ -247,6 +256,16 @@ class _Conversation(Exchange):
             return None
         data = os.pread(file.descriptor, file.size, 0)
         return head + data if len(data) == file.size else None
+
+    def _cut_off(self, fault: BaseException) -> str:
+        """Say why an answer did not leave whole; raises what is for somebody else."""
+        if isinstance(fault, GeneratorExit):
+            return "the server was stopped"
+        if isinstance(fault, Late):
+            return "the client took nothing of it for too long"
+        if isinstance(fault, Gone | OSError):  # an OSError: the disk
+            return str(fault) or "the client went away"
+        raise fault
 
     def _send_pieces(self, answer: Answer) -> Steps:
         """Send a large file, several parts of one, or one that is compressed on its way."""
