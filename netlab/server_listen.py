@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import warnings
 
@@ -14,12 +15,13 @@ BACKLOG = 1024
 OTHER_PORT = "stop that program, or take another port; 0 is any free one"
 OWN_SOCKET = "close that socket, or stop() the server that has it, or take another port; 0 is any free one"
 THIS = "this program itself"
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOOPBACK = re.compile(r"localhost|::1|(::ffff:)?127(\.\d{1,3}){1,3}")
+"""What means this machine; the prefix: IPv4, written as IPv6. Other names may begin with 127, too."""
 
 
 def is_loopback(host: str) -> bool:
     """Whether a name or address always means this machine itself."""
-    return host in LOOPBACK or host.removeprefix("::ffff:").startswith("127.")  # the prefix: IPv4, written as IPv6
+    return LOOPBACK.fullmatch(host) is not None
 
 
 def check_host(host: str, public: bool, name: str = "host") -> None:

@@ -35,6 +35,7 @@ from netlab.serve.connection import (
     Connection,
     DialFailed,
     Gone,
+    Handler,
     Late,
     Receive,
     SendFile,
@@ -53,6 +54,16 @@ TURN = 16
 """Steps of one connection before the others have theirs."""
 TOGETHER, HELD = 32, 1_000_000
 """Answers that wait for each other, at most, and for how many ns: handlers can be slow."""
+
+
+def _nothing() -> Handler:
+    return
+    yield
+
+
+ENDED = _nothing()
+"""In the place of a handler that has ended."""
+ENDED.close()
 
 
 class Loop:
@@ -377,6 +388,7 @@ class Loop:
         self._entrance.count(peer.address, -1)
         self._give_up(peer)
         peer.handler.close()
+        peer.handler = ENDED  # its deadline may lie in the heap for a while yet, and the peer with it
         for watch in (*peer.opened, *([peer.watch] if peer.watch else [])):
             self.sockets.drop(watch)
         if peer.on_end is not None:

@@ -278,6 +278,12 @@ def test_a_listener_must_listen(site):
                 netlab.WebServer(site, listener=wrong)
 
 
+@pytest.mark.parametrize("host", ["127.evil.example", "127.0.0.1.example", "::ffff:10.0.0.1", "", "127."])
+def test_a_name_that_begins_like_loopback_is_not(site, host):
+    with pytest.raises(UsageError, match="public=True"):
+        netlab.WebServer(site, host=host, port=0)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_a_listener_that_others_can_reach_is_public(site, host):
     if host == "::" and not socket.has_ipv6:
