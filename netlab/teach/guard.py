@@ -10,6 +10,7 @@ stop: a single endless call inside C code, and a loop that catches everything wi
 from __future__ import annotations
 
 import contextlib
+import dis
 import functools
 import io
 import linecache
@@ -90,12 +91,32 @@ def own_line(error: BaseException) -> str | None:
     return found
 
 
+def by_hand(error: BaseException) -> bool:
+    """True when a ``raise`` of the learner's own made ``error``; false when Python, or what they called, did.
+
+    The last instruction of the innermost frame tells: a raise statement, or an unpacking, a call, a subscript. Code of
+    netlab counts as the learner's when it stands in for it, so when none of the learner's was running.
+    """
+    inner = error.__traceback__
+    while inner is not None and inner.tb_next is not None:
+        inner = inner.tb_next
+    if inner is None:
+        return False
+    code = inner.tb_frame.f_code
+    raised = code.co_code[inner.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+    return raised and (is_learners(code.co_filename) or own_line(error) is None)
+
+
 def tell(error: BaseException) -> str:
     """Say in one sentence what went wrong in the learner's code."""
     line = own_line(error)
+    return f"Your function stopped with {what(error)}" + (f" at this line:\n    {line}" if line else ".")
+
+
+def what(error: BaseException) -> str:
+    """The name of an exception, and what it says."""
     name, text = type(error).__name__, _text(error)
-    what = f"{name} ({text})" if text else name
-    return f"Your function stopped with {what}" + (f" at this line:\n    {line}" if line else ".")
+    return f"{name} ({text})" if text else name
 
 
 def show(value: Any, limit: int = SHOWN) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable
 from random import Random
@@ -31,12 +32,30 @@ def but(**changes: Callable[[int, float, float, float], float]) -> Answer:
     return lambda *server: {**chosen(*server), **{name: change(*server) for name, change in changes.items()}}
 
 
-RIGHT: dict[str, Answer] = {
-    "11.1": lambda: "c",
-    "11.2": lambda: "b",
-    "11.3": lambda: "d",
-    "11.4": occupied,
-    "11.5": chosen,
+def by_places(workers: int, service_ms: float, reading_ms: float, target_ms: float) -> Limits:
+    """As many as the workers manage within the target, a place at a time, and a little patience."""
+    places = workers
+    while (places + 1 - workers) * (service_ms + reading_ms) / workers + service_ms <= target_ms:
+        places += 1
+    return {"connections": places, "write_time": 1.05 * reading_ms / 1000}
+
+
+RIGHT: dict[str, list[Answer]] = {
+    "11.1": [lambda: "c"],
+    "11.2": [lambda: "b"],
+    "11.3": [lambda: "d"],
+    "11.4": [
+        occupied,
+        lambda rate, quick, share, slow: rate / 1000 * (quick + share * (slow - quick)),
+        lambda rate, quick, share, slow: sum(
+            r * ms / 1000 for r, ms in ((rate * share, slow), (rate - rate * share, quick))
+        ),
+    ],
+    "11.5": [
+        chosen,
+        by_places,
+        lambda w, s, r, target: {"connections": int(w * target / (s + r)), "write_time": 1.1 * r / 1000},
+    ],
 }
 
 WRONG: list[tuple[str, str, Answer]] = [
@@ -56,6 +75,15 @@ WRONG: list[tuple[str, str, Answer]] = [
     ("11.5", "the last one waits too long", but(connections=lambda w, *rest: 3 * chosen(w, *rest)["connections"])),
     ("11.5", "You refuse everybody who would have to wait", but(connections=lambda w, *rest: w)),
     ("11.5", "You refuse everybody who would have to wait", but(connections=lambda *server: 1)),
+    ("11.5", "honest ones pause for at most", but(write_time=lambda w, s, reading, t: 3 * reading / 1000)),
+    (
+        "11.5",
+        "honest ones pause for at most",
+        but(
+            write_time=lambda w, s, reading, t: 3 * reading / 1000,
+            connections=lambda w, *rest: 5 * chosen(w, *rest)["connections"] // 4,
+        ),
+    ),
     ("11.5", "In time, but you refuse", but(connections=lambda w, *rest: w + 1)),
     ("11.5", "of the", but(write_time=lambda *server: 20.0)),
     ("11.5", "Do not wait for them longer", but(write_time=lambda *server: 20.0)),
@@ -80,8 +108,9 @@ def test_every_exercise_has_a_right_answer_here() -> None:
 @pytest.mark.parametrize("seed", [None, "spring", "autumn", "x"])
 @pytest.mark.parametrize("id", RIGHT)
 def test_the_right_answer_gets_all_points(id: str, seed: str | None, capsys: pytest.CaptureFixture[str]) -> None:
-    assert netlab.check(id, RIGHT[id], points=4, seed=seed) == 4.0
-    assert "right, 4 of 4 points" in capsys.readouterr().out
+    for answer in RIGHT[id]:
+        assert netlab.check(id, answer, points=4, seed=seed) == 4.0, capsys.readouterr().out
+        assert "right, 4 of 4 points" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("seed", [None, "spring", "autumn"])
@@ -106,8 +135,19 @@ def test_each_choice_has_its_own_sentence(id: str, capsys: pytest.CaptureFixture
     for letter in "abcd":
         score = netlab.check(id, letter, points=1)
         said[letter] = capsys.readouterr().out
-        assert score == (1.0 if letter == RIGHT[id]() else 0.0)
+        assert score == (1.0 if letter == RIGHT[id][0]() else 0.0)
     assert len({text.splitlines()[1] for text in said.values()}) == 4
+
+
+def test_the_feedback_of_11_1_is_the_formula_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """Pollaczek and Khinchine for equal services of 10 ms; a crowd of some hundred clients measures less."""
+    netlab.check("11.1", "c")
+    out = " ".join(capsys.readouterr().out.split())
+    assert "By the formula, so in the long run, the mean wait is" in out
+    told = re.findall(r"(\d+) ms at (\d+) %", out)
+    assert len(told) == 4
+    for wait, load in told:
+        assert float(wait) == pytest.approx(10 * float(load) / 100 / (2 * (1 - float(load) / 100)))
 
 
 # --- the model of the server -------------------------------------------------------------------------------------
@@ -173,6 +213,21 @@ def test_the_verdict_shows_what_happened_in_each_workload(capsys: pytest.Capture
     netlab.check("11.5", but(write_time=lambda *server: 20.0))
     out = " ".join(capsys.readouterr().out.split())
     assert out.count("p99 ") == 3 and "load 130 %" in out and "(target " in out
+
+
+@pytest.mark.parametrize("seed", ["", "spring", "autumn", "x"])
+def test_whoever_waits_too_long_for_readers_is_never_sent_from_more_to_fewer_and_back(
+    seed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With three times the honest pause nothing may be said about the number of connections, be it few or many."""
+    for part in (0.8, 1.0, 1.25, 1.5):
+        answer = but(
+            connections=lambda w, *rest, part=part: int(part * chosen(w, *rest)["connections"]),  # type: ignore[misc]
+            write_time=lambda w, s, reading, t: 3 * reading / 1000,
+        )
+        assert netlab.check("11.5", answer, seed=seed) < 1.0
+        out = capsys.readouterr().out
+        assert "honest ones pause" in out and "More may wait" not in out and "the last one waits too long" not in out
 
 
 # --- the model and the virtual internet --------------------------------------------------------------------------

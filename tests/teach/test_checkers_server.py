@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import time
 import urllib.parse
 from collections.abc import Callable
@@ -73,9 +74,90 @@ def map_path(target: bytes) -> Path:
     return netlab.teach.path(names, target)
 
 
-RIGHT: dict[str, Answer] = {
-    "09.1": lambda: "c", "09.2": lambda: "d", "09.3": parse_head, "09.4": framing, "09.5": map_path,
-}  # fmt: skip
+# --- right in other ways -----------------------------------------------------------------------------------------
+
+
+def head_by_patterns(head: bytes) -> Request:
+    """It is stricter than it must be: a control character in a value is refused (RFC 9110 section 5.5)."""
+    start, *lines = re.split(rb"\r\n", head)
+    words = re.fullmatch(rb"([^ \t\r\n\0]+) ([^ \t\r\n\0]+) ([^ \t\r\n\0]+)", start)
+    fields = [re.fullmatch(rb"([^: \t\x00-\x1f]+):[ \t]*([^\x00-\x08\n-\x1f\x7f]*?)[ \t]*", line) for line in lines]
+    if words is None or None in fields:
+        raise no()
+    pairs = [(field[1], field[2]) for field in fields if field]
+    count = [name.lower() for name, _ in pairs].count(b"host")
+    if count > 1 or (count == 0 and words[3] != b"HTTP/1.0"):
+        raise no()
+    return netlab.teach.request(words[1], words[2], words[3], pairs)
+
+
+def head_as_text(head: bytes) -> Request:
+    """It decodes first, and looks for what must not be in it by position."""
+    text = head.decode("latin-1")
+    for place, letter in enumerate(text):
+        pair = text[max(0, place - 1) : place + 2]
+        if letter == "\0" or (letter in "\r\n" and "\r\n" not in pair):
+            raise no()
+    start, *lines = text.split("\r\n")
+    if start.count(" ") != 2:
+        raise no()
+    method, target, version = start.split(" ")
+    fields, hosts = [], 0
+    for line in lines:
+        place = line.find(":")
+        name, value = line[:place], line[place + 1 :].lstrip(" \t").rstrip(" \t")
+        if place < 1 or " " in name or "\t" in name:
+            raise no()
+        hosts += name.casefold() == "host"
+        fields.append((name.encode("latin-1"), value.encode("latin-1")))
+    if hosts != 1 and (version, hosts) != ("HTTP/1.0", 0):
+        raise no()
+    return netlab.teach.request(method.encode("latin-1"), target.encode("latin-1"), version.encode("latin-1"), fields)
+
+
+def framing_by_lists(fields: Any, status: Any, method: bytes) -> Any:
+    """All values of a name in one list; a coding that is not known is a 501 (RFC 9112 section 6.1)."""
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in fields:
+        values.setdefault(name.upper(), []).append(value)
+    if status is not None and (method == b"HEAD" or status in (204, 304) or 100 <= status <= 199):
+        return 0
+    match values.get(b"TRANSFER-ENCODING", []), values.get(b"CONTENT-LENGTH", []):
+        case [], []:
+            return "close" if status else 0
+        case [], [length] if re.fullmatch(rb"[0-9]+", length):
+            return int(length)
+        case [coding], []:
+            if coding.upper() == b"CHUNKED":
+                return "chunked"
+            raise no(501)
+    raise no()
+
+
+def framing_by_counting(fields: Any, status: Any, method: bytes) -> Any:
+    names = [name.lower() for name, _ in fields]
+    if status is not None and (method == b"HEAD" or status // 100 == 1 or status == 204 or status == 304):
+        return 0
+    codings, lengths = names.count(b"transfer-encoding"), names.count(b"content-length")
+    if codings + lengths > 1:
+        raise no()
+    if codings + lengths == 0:
+        return 0 if status is None else "close"
+    value = fields[names.index(b"transfer-encoding" if codings else b"content-length")][1]
+    if codings and value.lower() == b"chunked":
+        return "chunked"
+    if codings or value == b"" or value.strip(b"0123456789"):
+        raise no()
+    return int(value)
+
+
+RIGHT: dict[str, list[Answer]] = {
+    "09.1": [lambda: "c"],
+    "09.2": [lambda: "d"],
+    "09.3": [parse_head, head_by_patterns, head_as_text],
+    "09.4": [framing, framing_by_lists, framing_by_counting],
+    "09.5": [map_path],
+}
 
 
 # --- wrong, written as learners write it -------------------------------------------------------------------------
@@ -91,6 +173,41 @@ def head_by_strip(head: bytes) -> Request:
     return parse_head(
         b"\r\n".join([first, *(b":".join(part.strip() for part in line.split(b":", 1)) for line in lines)])
     )
+
+
+def head_by_strip_of_the_value(head: bytes) -> Request:
+    """Right, but for the strip of every other Python program."""
+    request = parse_head(head)
+    stripped = [(name, value.strip()) for name, value in request.fields]
+    return netlab.teach.request(request.method, request.target, head.split()[2], stripped)
+
+
+def strict_head_without_host(head: bytes) -> Request:
+    """One of two right ways at \\v and \\f, and a mistake."""
+    if b"\v" in head or b"\f" in head:
+        raise no()
+    return wrong_head(host="unchecked")(head)  # type: ignore[no-any-return]
+
+
+def returning(answer: Answer) -> Answer:
+    """A learner who returns the refusal."""
+
+    def give(*given: Any) -> Any:
+        try:
+            return answer(*given)
+        except RemoteProtocolError as refusal:
+            return refusal
+
+    return give
+
+
+def framing_without_doubles(fields: Any, status: Any, method: bytes) -> Any:
+    found: dict[bytes, bytes] = {}
+    for name, value in fields:
+        if name.lower() in found:
+            raise no()
+        found[name.lower()] = value
+    return framing(list(found.items()), status, method)
 
 
 def head_by_dict(head: bytes) -> Request:
@@ -140,6 +257,12 @@ WRONG: list[tuple[str, str, Answer]] = [
     *messages(heads, "09.3"),
     *messages(bodies, "09.4"),
     *messages(paths, "09.5"),
+    ("09.3", "also \\v and \\f, which others keep, or refuse", head_by_strip_of_the_value),
+    ("09.3", "You do not look for Host", strict_head_without_host),
+    ("09.3", "Raise it: raise netlab.teach.refuse(400, 'no')", returning(parse_head)),
+    ("09.4", "Raise it: raise netlab.teach.refuse(400, 'no')", returning(framing)),
+    ("09.5", "Raise it: raise netlab.teach.refuse(404, 'no')", returning(map_path)),
+    ("09.4", "You refuse whatever comes twice", framing_without_doubles),
     ("09.3", "splitlines() also splits at a lone LF", head_by_splitlines),
     ("09.3", "You take blanks off the name", head_by_strip),
     ("09.3", "A dict keeps the last of two fields", head_by_dict),
@@ -170,11 +293,12 @@ def test_every_exercise_has_a_right_answer_here() -> None:
 @pytest.mark.parametrize("seed", [None, "spring", "autumn", "x", "ü"])
 @pytest.mark.parametrize("id", RIGHT)
 def test_the_right_answer_gets_all_points(id: str, seed: str | None, capsys: pytest.CaptureFixture[str]) -> None:
-    began = time.process_time()
-    assert netlab.check(id, RIGHT[id], points=3, seed=seed) == 3.0, capsys.readouterr().out
-    assert time.process_time() - began < 1
-    out = capsys.readouterr().out
-    assert ("Visible checks passed; grading uses other networks." in out) == (exercises("09")[id].unseen and not seed)
+    for answer in RIGHT[id]:
+        began = time.process_time()
+        assert netlab.check(id, answer, points=3, seed=seed) == 3.0, capsys.readouterr().out
+        assert time.process_time() - began < 1
+        told = "Visible checks passed; grading uses other networks." in capsys.readouterr().out
+        assert told == (exercises("09")[id].unseen and not seed)
 
 
 @pytest.mark.parametrize("seed", [None, "spring"])
@@ -195,7 +319,7 @@ def test_a_known_wrong_answer_is_named(
 def test_each_choice_has_its_own_sentence(id: str, capsys: pytest.CaptureFixture[str]) -> None:
     said = set()
     for letter in "abcd":
-        assert netlab.check(id, letter) == float(letter == RIGHT[id]())
+        assert netlab.check(id, letter) == float(letter == RIGHT[id][0]())
         said.add(capsys.readouterr().out.splitlines()[1])
     assert len(said) == 4
 

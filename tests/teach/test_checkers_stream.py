@@ -81,7 +81,7 @@ def until_by_find(recv: Recv, end: bytes, have: bytes, limit: int) -> tuple[byte
     searched = 0
     while (place := have.find(end, max(0, searched - len(end) + 1))) < 0:
         searched = len(have)
-        if searched >= limit:
+        if searched > limit:
             raise ValueError
         more = recv(100)
         if more == b"":
@@ -90,13 +90,47 @@ def until_by_find(recv: Recv, end: bytes, have: bytes, limit: int) -> tuple[byte
     return have[:place], have[place + len(end) :]
 
 
+def until_by_index(recv: Recv, end: bytes, have: bytes, limit: int) -> tuple[bytes, bytes]:
+    """The ValueError that is due is index's own."""
+    while end not in have and len(have) <= limit:
+        piece = recv(512)
+        if not piece:
+            raise EOFError
+        have += piece
+    place = have.index(end)
+    return have[:place], have[place + len(end) :]
+
+
+def until_one_more_than_the_limit(recv: Recv, end: bytes, have: bytes, limit: int) -> tuple[bytes, ...]:
+    """It never asks for more than would be too much."""
+    data = bytearray(have)
+    while end not in data:
+        if len(data) > limit:
+            raise OverlongError
+        piece = recv(limit + 1 - len(data))
+        if piece == b"":
+            raise EOFError
+        data.extend(piece)
+    return tuple(bytes(data).split(end, 1))
+
+
+class OverlongError(ValueError):
+    """An exception of the learner's own that is a ValueError, too."""
+
+
 RIGHT: dict[str, list[Answer]] = {
     "08.1": [lambda: "c"],
     "08.2": [lambda: "b"],
     "08.3": [lambda: "d"],
     "08.4": [lambda: "a"],
     "08.5": [exactly, exactly_byte_by_byte, exactly_by_recursion],
-    "08.6": [until, until_byte_by_byte, until_by_find],
+    "08.6": [
+        until,
+        until_byte_by_byte,
+        until_by_find,
+        until_by_index,
+        until_one_more_than_the_limit,
+    ],
 }
 
 
@@ -230,7 +264,55 @@ def one_recv(recv: Recv, end: bytes, have: bytes, limit: int) -> Any:
     return head, rest
 
 
+def of_four(data: bytes, end: bytes) -> tuple[bytes, bytes]:
+    place = data.index(end)
+    return data[:place], data[place + 4 :]
+
+
+def unpacked(data: bytes, end: bytes) -> tuple[bytes, bytes]:
+    head, rest = data.split(end)
+    return head, rest
+
+
+def at_the_limit(recv: Recv, end: bytes, have: bytes, limit: int) -> Any:
+    while end not in have:
+        if len(have) >= limit:
+            raise ValueError
+        piece = recv(4096)
+        if not piece:
+            raise EOFError
+        have += piece
+    return have.partition(end)[::2]
+
+
+def size_is_not_there(data: bytes, end: bytes) -> tuple[bytes, bytes]:
+    head, _, rest = data.partition(end)
+    return head, rest[: int(rest.decode())]
+
+
+def all_at_once(recv: Recv, count: int) -> bytes:
+    """It unpacks what came, so Python raises ValueError when more than one byte did."""
+    data = b""
+    while len(data) < count:
+        (byte,) = recv(count - len(data))
+        data += bytes([byte])
+    return data
+
+
 WRONG: list[tuple[str, str, Answer]] = [
+    ("08.5", "ValueError (too many values to unpack (expected 1)) at this line: (byte,) = recv(", all_at_once),
+    ("08.6", "You raise ValueError when exactly limit bytes have come", at_the_limit),
+    ("08.6", "You go on behind four bytes, whatever the mark is", reader(parts=of_four)),
+    ("08.6", "You look for the empty line", lambda recv, end, *rest: until(recv, b"\r\n\r\n", *rest)),
+    ("08.6", "You split at every mark and expect two parts", reader(parts=unpacked)),
+    ("08.6", "You split at every mark and expect two parts", reader(parts=unpacked, long=None)),
+    (
+        "08.6",
+        "ValueError (invalid literal for int() with base 10: '') at this line:",
+        reader(parts=size_is_not_there),
+    ),
+    ("08.6", "IndexError (index out of range) at this line: piece[0]", lambda recv, *rest: (piece := b"", piece[0])),
+    ("08.6", "You call recv with a negative number", lambda recv, *rest: recv(-1)),
     ("08.5", "You call recv once", lambda recv, count: recv(count)),
     ("08.5", "return what belongs to the next message as well", much(cut_off=False)),
     ("08.5", "You take more than you need and throw it away", much(cut_off=True)),
@@ -329,18 +411,49 @@ def test_the_verdict_shows_the_pieces_and_what_should_have_come(capsys: pytest.C
     assert "one byte at a time" in out and r"b'G'; b'E'; b'T'" in out and "Yours: asks for more" in out
 
 
+def test_an_exception_that_python_raised_is_shown_with_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    netlab.check("08.6", reader(parts=unpacked))
+    out = " ".join(capsys.readouterr().out.split())
+    assert "Yours: stops with ValueError (too many values to unpack (expected 2))." in out
+
+
+def test_what_differs_is_seen_although_both_are_long(capsys: pytest.CaptureFixture[str]) -> None:
+    for id, answer in (("08.5", much(cut_off=False)), ("08.5", always_count)):
+        for seed in map(str, range(20)):
+            netlab.check(id, answer, seed=seed)
+            due, mine = " ".join(capsys.readouterr().out.split()).partition("should have: ")[2].split(". Yours: ")
+            assert due.removesuffix(".") != mine.partition(", and has taken")[0] and due.startswith("gives ")
+    data = b"GET / HTTP/1.1\r\n" * 20
+    right = hostile_stream.told(("gives", (data, data)), ("gives", (data, data[:300] + b"?")))
+    wrong = hostile_stream.told(("gives", (data, data[:300] + b"?")), ("gives", (data, data)))
+    assert right.startswith("gives (b'GET / HTTP/1.1") and "… (320 bytes), b'HTTP/1.1" in right
+    assert right.endswith("(behind the first 294 of 320 bytes))")
+    assert wrong.endswith(r"b'HTTP/1?' (behind the first 294 of 301 bytes))")
+
+
 # --- the streams -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", ["", "spring", *map(str, range(8))])
 def test_the_cases_are_as_nasty_as_they_say(seed: str) -> None:
+    marks = set()
     for case in read_until.cases(seed):
-        data = case.given[1] + b"".join(case.pieces)
+        end, have, limit = case.given
+        marks.add(len(end))
+        data = have + b"".join(case.pieces)
         if case.right[0] == "gives":
             head, rest = case.right[1]
-            assert head + read_until.END + rest == data and read_until.END not in head and len(head) < case.given[2]
+            assert head + end + rest == data and end not in head
+            assert len(head + end) <= limit + 1, (
+                "whoever takes one byte at a time never has more than limit, and no mark"
+            )
         else:
-            assert read_until.END not in data
+            assert end not in data
+    assert {1, 4} < marks
+    exactly = {case.told: case for case in read_until.cases(seed)}
+    whole, last = exactly["exactly limit bytes have come, and the next one completes the mark"].pieces
+    assert len(whole) == exactly["exactly limit bytes have come, and the next one completes the mark"].given[2]
+    assert len(last) == 1
     split = {case.told: case for case in read_until.cases(seed)}["the mark itself is cut in two"]
     assert split.pieces[0].endswith(b"\r\n") and split.pieces[1] == b"\r\n"
     assert all(b"".join(case.pieces) for case in read_exactly.cases(seed) if case.given[0] and case.ending == "open")

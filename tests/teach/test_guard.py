@@ -7,7 +7,7 @@ import statistics
 import sys
 
 from netlab.teach import grading
-from netlab.teach.guard import guarded, is_learners, own_line, show, tell, unwritten
+from netlab.teach.guard import by_hand, guarded, is_learners, own_line, show, tell, unwritten
 
 
 def caught(function: object, *arguments: object) -> BaseException:
@@ -40,6 +40,32 @@ def test_unwritten_means_raised_by_the_learner_and_not_by_a_library() -> None:
     assert unwritten(caught(stub))
     assert not unwritten(NotImplementedError("somewhere else"))
     assert not unwritten(caught(lambda: 1 / 0))
+
+
+def test_an_exception_is_made_by_hand_when_the_learner_wrote_raise() -> None:
+    def refuses() -> None:
+        raise ValueError("too long")
+
+    def asks_another() -> None:
+        refuses()
+
+    def turns() -> None:
+        try:
+            int("x")
+        except ValueError as error:
+            raise EOFError from error
+
+    for function in (refuses, asks_another, turns):
+        assert by_hand(caught(function)), function
+    for function in (lambda: int("x"), lambda: [][0], lambda: b"".index(b"x"), lambda: statistics.mean([])):
+        assert not by_hand(caught(function))
+
+    def unpacks() -> None:
+        _one, _two = b"three"
+
+    with guarded():  # the watch changes how the interpreter runs the code, not what it was
+        assert not by_hand(caught(unpacks)) and by_hand(caught(refuses))
+    assert not by_hand(ValueError("never raised"))
 
 
 def test_values_are_shown_on_one_short_line_without_addresses() -> None:

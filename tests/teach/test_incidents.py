@@ -125,14 +125,14 @@ def test_somebody_has_reason_to_complain(cause: str, opened: Any) -> None:
     monday = case.monday["ms"]
     pages = case.visits(2).groupby("visitor")["end_ms"].max()
     clients, _ = case.crowd()
-    photo = max(netlab.fetch("http://www/photo.jpg")["end_ms"].max() for _ in range(20))  # losses come by chance
     times = [
         (pages[1], monday["page through the proxy, first visitor"]),
         (pages[2], monday["page through the proxy, second visitor"]),
         (clients["latency_ms"].quantile(0.99), monday["crowd, 99 of 100 within"]),
-        (photo, monday["photo from the web server, receiving"] + 3 * monday["ping www, fastest"]),
     ]
-    assert max(tuesday / before for tuesday, before in times) > 1.4, times
+    usual = monday["photo from the web server, receiving"] + 3 * monday["ping www, fastest"]
+    photos = (netlab.fetch("http://www/photo.jpg")["end_ms"].max() for _ in range(100))  # losses come by chance
+    assert max(tuesday / before for tuesday, before in times) > 1.4 or any(took > 1.4 * usual for took in photos), times
 
 
 @pytest.mark.parametrize("name", NAMES)

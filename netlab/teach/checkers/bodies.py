@@ -39,6 +39,10 @@ def cases(seed: str) -> tuple[Case, ...]:
         good("a request without content", 0, None, b"GET", host, rule="A request that says nothing has no content."),
         good("a request with content", size, None, b"POST", host, length, rule="Content-Length tells the bytes."),
         good("a name in small letters", size, None, b"POST", host, (b"content-length", digits), rule="Any case."),
+        good(
+            "two Accept fields", size, None, b"POST", host, (b"Accept", b"a/b"), (b"Accept", b"c/d"), length,
+            rule="Other fields may come twice: two Accept lines are one list (RFC 9110 section 5.3).",
+        ),
         good("an empty body", 0, None, b"POST", host, (b"Content-Length", b"0"), rule="0 is a length like any other."),
         good("a request in chunks", "chunked", None, b"POST", host, chunked, rule="Transfer-Encoding: chunked."),
         good(
@@ -126,6 +130,11 @@ KINDS = [
         "You take two lengths when they are equal. RFC 9112 allows it, but here the rule is simple: more than one, "
         "refuse.",
     ),
+    (
+        "twice", "any field",
+        "You refuse whatever comes twice. Here only Content-Length and Transfer-Encoding must not: two Accept lines "
+        "are one list (RFC 9110 section 5.3), and anybody may send them.",
+    ),
     ("names", "case", "You look for names letter by letter. Names of fields are the same in any case."),
     (
         "nothing", "close",
@@ -150,6 +159,9 @@ def variant(how: dict[str, str]) -> Callable[..., Any]:
                 return [value for each, value in fields if each == name]
             return [value for each, value in fields if each.lower() == name.lower()]
 
+        lower = [each.lower() for each, _ in fields]
+        if has("twice") == "any field" and len(set(lower)) < len(lower):
+            raise refuse(400, "twice")
         of_head = (
             method == b"HEAD" and has("head") != "counted" and (status is not None or has("head") == "of requests, too")
         )

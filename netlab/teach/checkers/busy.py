@@ -14,14 +14,16 @@ EXERCISES: dict[str, Exercise] = {
             "a": "A fifth of the *work*, not of the time. See how much the p99 rises from 80 % to 95 %.",
             "b": "It still serves everybody, yes. But how long do they wait? Read the upper line at 80 %.",
             "c": (
-                "The mean wait is 5 ms at 50 %, 20 ms at 80 %, 45 ms at 90 %, 95 ms at 95 %. The last steps cost most."
+                "By the formula, so in the long run, the mean wait is 5 ms at 50 %, 20 ms at 80 %, 45 ms at 90 %, "
+                "95 ms at 95 %. The last steps cost most."
             ),
             "d": "It refuses nobody at 80 %: the queue has room, and more than once it is empty.",
         },
         (
             "Do not look at how much work there is, but at how long people wait.",
             "Read three points of the p99: at 50 %, at 80 %, at 95 %. Is it a straight line?",
-            "From 80 to 90 % the waiting doubles, and from 90 to 95 % again. There is no safe headroom in that.",
+            "By the formula, so in the long run, the mean wait doubles from 80 to 90 %, and again from 90 to 95 %. "
+            "There is no safe headroom in that.",
         ),
     ),
     "11.2": choice(

@@ -12,7 +12,7 @@ from typing import Any
 
 from netlab.errors import RemoteProtocolError
 from netlab.teach.checkers.deviations import Kind, Outcome, explain
-from netlab.teach.exercise import Verdict
+from netlab.teach.exercise import Verdict, Wrong
 from netlab.teach.guard import own_line, show, tell, unwritten
 
 VALID_ONLY = 0.25
@@ -33,7 +33,8 @@ class Case:
 
     @property
     def hostile(self) -> bool:
-        return str(self.right[0][0]) == "refused"
+        """Whether it may be refused. Some input may also be taken as it is: then there are two ways to be right."""
+        return any(kind == "refused" for kind, *_ in self.right)
 
 
 def outcome(function: Callable[..., Any], given: Sequence[Any], gives: Callable[[Any], Outcome]) -> Outcome:
@@ -46,6 +47,11 @@ def outcome(function: Callable[..., Any], given: Sequence[Any], gives: Callable[
         if unwritten(error) or (own_line(error) is not None and isinstance(error, NameError | SyntaxError)):
             raise
         return "fault", type(error).__name__, tell(error)
+    if isinstance(value, RemoteProtocolError):
+        raise Wrong(
+            "Your function returns the refusal, so the server takes it for a result. Raise it: raise "
+            f"netlab.teach.refuse({value.status_hint}, {str(value)!r})."
+        )
     return gives(value)
 
 
@@ -62,7 +68,11 @@ class Part:
     praise: str
 
     def run(self, function: Callable[..., Any]) -> Iterator[Outcome]:
-        return (outcome(function, case.given, self.gives)[:2] for case in self.cases)
+        """The outcomes on all cases, one after the other; where there are two right ones, they count as the same."""
+        return (self._same(case, outcome(function, case.given, self.gives)) for case in self.cases)
+
+    def _same(self, case: Case, value: Outcome) -> Outcome:
+        return case.right[0] if value[:2] in case.right else value[:2]
 
     def examine(self, answer: Callable[..., Any]) -> Verdict:
         found = [outcome(answer, case.given, self.gives) for case in self.cases]
@@ -72,7 +82,8 @@ class Part:
             return Verdict(1.0, f"{len(right) - hostile} valid and {hostile} hostile ones: {self.praise}")
         wrong = [(case, value) for case, value, good in zip(self.cases, found, right, strict=True) if not good]
         case, value = wrong[0]
-        messages = explain(self.kinds, self.variant, self.run, [value[:2] for value in found])
+        same = [self._same(case, value) for case, value in zip(self.cases, found, strict=True)]
+        messages = explain(self.kinds, self.variant, self.run, same)
         message = " ".join(messages) or self._unknown(case, value, len(wrong))
         evidence = f"For example, {case.told}:\n{self.shown(case)}\n"
         evidence += f"Right: {said(case.right[0])}. Yours: {said(value)}."

@@ -54,6 +54,11 @@ def cases(seed: str) -> tuple[Case, ...]:
             "blanks and tabs around a value, and some inside", line, www, (b"X-A: \t one  two\t ", b"X-A", b"one  two"),
             rule="Blanks and tabs around a value do not belong to it; those inside do (RFC 9112 section 5).",
         ),
+        Case(
+            "a vertical tab and a form feed around a value", (CRLF.join([line, host, b"X-H: \x0bone\x0c"]),),
+            (("request", (b"GET", b"/" + word, b"HTTP/1.1", ((b"host", b"www"), (b"x-h", b"\x0bone\x0c")))), *BAD),
+            "Only blanks and tabs are taken off (RFC 9110 sections 5.5 and 5.6.3); you may also refuse such a value.",
+        ),
         good("an empty value", line, www, (b"X-Empty:", b"X-Empty", b""), rule="A value may be empty."),
         good("names in small letters", line, (b"host: www", b"host", b"www"), rule="Names are the same in any case."),
         good(
@@ -111,6 +116,11 @@ KINDS = [
     ("colon", "with blank", 'You split at ": ". The blank behind the colon is optional.'),
     ("strip", "none", "You leave blanks and tabs around the value. They do not belong to it."),
     ("strip", "first", "You take off one blank in front. Any number of blanks and tabs may be around a value."),
+    (
+        "strip", "everything",
+        "strip() without an argument takes off more than blanks and tabs: also \\v and \\f, which others keep, or "
+        'refuse. Name what you take off: strip(b" \\t").',
+    ),
     (
         "name", "stripped",
         "You take blanks off the name. Whether \"Content-Length : 5\" is a length, servers have disagreed: refuse it.",
@@ -173,6 +183,8 @@ def _field(how: dict[str, str], line: bytes) -> tuple[bytes, bytes]:
         raise _no(how)
     if has("strip") == "first":
         return name, value.removeprefix(b" ")
+    if has("strip") == "everything":
+        return name, value.strip()
     return name, value if has("strip") == "none" else value.strip(BLANKS)
 
 

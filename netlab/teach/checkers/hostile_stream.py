@@ -11,17 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise, repeat
+from itertools import pairwise, repeat, takewhile
 from random import Random
 from typing import Any
 
 from netlab.teach.checkers.deviations import Outcome
-from netlab.teach.guard import own_line, show, unwritten
+from netlab.teach.guard import by_hand, own_line, show, tell, unwritten, what
 
 ENDS = 50
 """How often recv gives nothing; a right function asks once."""
 SHOWN = 5
 """Pieces that a message shows."""
+LINE, BEFORE = 80, 6
+"""Characters of a value that a message shows; bytes in front of the place where it differs from another one."""
+WANTED = (EOFError, ValueError)
+"""What the exercises ask for; an exception derived from one of them is one."""
 UNBOUNDED = 1 << 20
 """Bytes: more than any case has."""
 
@@ -115,9 +119,11 @@ class Case:
 
 
 def outcome(function: Callable[..., Any], case: Case, gives: Callable[[Any, Feed], Outcome]) -> Outcome:
-    """Run ``function`` on a case: ("gives", …), ("raises", name …), ("waits",) or ("never stops",).
+    """Run ``function`` on a case: ("gives", …), ("raises", name), ("stops", what, sentence), or one word for the rest.
 
-    ``gives`` makes the outcome of what it returned.
+    ``gives`` makes the outcome of what it returned. "raises" is a ``raise`` of its own; it "stops" with what Python, or
+    recv, raised in it. Both end a call, but only the first was meant: an unpacking that fails is a ValueError, too.
+    Who lets Python raise the very exception that is due has done what is wanted.
     """
     feed = case.feed()
     try:
@@ -126,29 +132,55 @@ def outcome(function: Callable[..., Any], case: Case, gives: Callable[[Any, Feed
         return ("waits",)
     except NeverStops:
         return ("never stops",)
-    except EOFError:
-        return "raises", "EOFError"
-    except ValueError as error:
-        if str(error).startswith("negative buffersize"):
-            return "raises", "negative"
-        return "raises", "ValueError"
     except Exception as error:
         if unwritten(error) or (own_line(error) is not None and isinstance(error, NameError | SyntaxError)):
             raise
-        return "raises", type(error).__name__, str(error)
+        if str(error).startswith("negative buffersize"):
+            return ("negative",)
+        raised = "raises", next((kind.__name__ for kind in WANTED if isinstance(error, kind)), type(error).__name__)
+        return raised if raised == case.right or by_hand(error) else ("stops", what(error), tell(error))
     return gives(value, feed)
 
 
-def told(found: Outcome) -> str:
-    """An outcome in words."""
+def told(found: Outcome, other: Outcome = ()) -> str:
+    """An outcome in words; ``other`` is the one beside which it is shown."""
     kind, *rest = found
     if kind == "gives":
-        return f"gives {show(rest[0], 80)}"
-    if kind == "raises":
-        return f"raises {' '.join(map(str, rest))}"
-    if kind == "waits":
-        return "asks for more, and waits for ever"
-    return "never stops reading"
+        return f"gives {_beside(rest[0], other[1] if other[:1] == ('gives',) else None)}"
+    if kind in ("raises", "stops"):
+        return f"{kind}{' with' if kind == 'stops' else ''} {rest[0]}"
+    words = {"negative": "calls recv with a negative number", "waits": "asks for more, and waits for ever"}
+    return words.get(kind, "never stops reading")
+
+
+def _beside(value: Any, other: Any) -> str:
+    """A value beside another one: bytes that are too long for a line are cut so that the difference can be seen."""
+    if isinstance(value, tuple) and len(value) == 2:
+        others = other if isinstance(other, tuple) and len(other) == 2 else (None, None)
+        return f"({', '.join(map(_beside, value, others))})"
+    text = show(value, LINE)
+    if not isinstance(value, bytes) or not text.endswith("…"):
+        return text
+    if not isinstance(other, bytes) or value == other:
+        return f"{text} ({len(value)} bytes)"
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(value, other, strict=False))
+    before = max(0, len(list(same)) - BEFORE)
+    return f"{show(value[before:], LINE)} ({f'behind the first {before} of ' if before else ''}{len(value)} bytes)"
+
+
+def unexplained(found: Outcome, waits: str) -> str:
+    """What to say when no known mistake explains an outcome; ``waits`` is for a function that waits for ever."""
+    kind, *rest = found
+    if kind == "stops":
+        return str(rest[1])
+    if kind == "raises" and rest[0] not in {each.__name__ for each in WANTED}:
+        return f"Your function raises {rest[0]}."
+    words = {
+        "waits": waits,
+        "never stops": "Your function never stops reading.",
+        "negative": "You call recv with a negative number: you had taken more than you wanted.",
+    }
+    return words.get(kind, "Not right yet, and it is none of the mistakes known here.")
 
 
 def cut(data: bytes, *places: int) -> tuple[bytes, ...]:

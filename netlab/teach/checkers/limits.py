@@ -24,6 +24,8 @@ LOADS = (0.85, 1.15, 1.3)
 """Of what the server manages when slow readers are cut off in time."""
 SPARE = 0.05
 """The share of requests that may be refused beyond what must be."""
+LONGER = 1.1
+"""Times the longest honest pause: who waits longer than that for a reader is told so, before anything else."""
 NAMES = ("connections", "write_time")
 
 
@@ -91,17 +93,10 @@ def _fault(case: Case, limits: tuple[float, float], outcome: Outcome) -> str:
             f"You cut off {outcome.cut} readers that were only far away: they pause for up to {load.reading_ms:g} ms, "
             f"and you allow {write_ms:g}. write_time must be at least the longest honest pause."
         )
-    if outcome.p99_ms > load.target_ms:
-        if 1000 * load.reading_ms <= write_ms < inf:
-            return (
-                f"write_time is in seconds: {write_ms / 1000:g} would be {write_ms / 60_000:.3g} minutes. The pause of "
-                f"{load.reading_ms:g} ms is {load.reading_ms / 1000:g} s."
-            )
-        if outcome.held > 0.25 * load.workers:
-            return (
-                f"Slow readers hold {outcome.held:.1f} of the {load.workers} workers, on average. Do not wait for them "
-                "longer than an honest reader can need."
-            )
+    late, many = outcome.p99_ms > load.target_ms, outcome.refused_share > case.least + SPARE
+    if (late or many) and write_ms > LONGER * load.reading_ms:
+        return _patient(load, write_ms, outcome)
+    if late:
         if isinf(connections) or connections > 4 * _room(load):
             return (
                 "Nobody is refused, so everybody waits. When more come than can be served, only a limit keeps the "
@@ -111,7 +106,7 @@ def _fault(case: Case, limits: tuple[float, float], outcome: Outcome) -> str:
             f"With {connections:g} inside the last one waits too long: {connections - load.workers:g} are before it, "
             f"and the {load.workers} workers need up to {load.service_ms + load.reading_ms:g} ms for a round of them."
         )
-    if outcome.refused_share > case.least + SPARE:
+    if many:
         if connections <= load.workers:
             return (
                 "You refuse everybody who would have to wait, even for a moment. That many workers are sometimes busy "
@@ -122,6 +117,29 @@ def _fault(case: Case, limits: tuple[float, float], outcome: Outcome) -> str:
             "More may wait, and are still answered in time."
         )
     return ""
+
+
+def _patient(load: Workload, write_ms: float, outcome: Outcome) -> str:
+    """What to say to somebody who waits too long for a reader.
+
+    It comes before every word on ``connections``: as long as slow readers hold the workers, hardly any number of
+    connections is right, and "more may wait" and "the last one waits too long" would follow each other for ever.
+    """
+    if 1000 * load.reading_ms <= write_ms < inf:
+        return (
+            f"write_time is in seconds: {write_ms / 1000:g} would be {write_ms / 60_000:.3g} minutes. The pause of "
+            f"{load.reading_ms:g} ms is {load.reading_ms / 1000:g} s."
+        )
+    if outcome.held > 0.25 * load.workers:
+        return (
+            f"Slow readers hold {outcome.held:.1f} of the {load.workers} workers, on average. Do not wait for them "
+            "longer than an honest reader can need."
+        )
+    waits = "for ever" if isinf(write_ms) else f"{write_ms:g} ms"
+    return (
+        f"You wait {waits} for a reader; honest ones pause for at most {load.reading_ms:g} ms. The rest of that time a "
+        "slow reader holds a worker, and others wait or are refused. Choose write_time first, then connections."
+    )
 
 
 def _room(load: Workload) -> float:

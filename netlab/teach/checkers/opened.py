@@ -146,6 +146,11 @@ _MISTAKES = [
         "object and is closed; the next object needs a new one.",
     ),
     Mistake(
+        lambda case: min(case.objects, case.most) if case.keep_alive else case.objects,
+        "You forget the page itself, which needs a connection, too. Without keep-alive that is one more: 1 + n. With "
+        "keep-alive its objects use it again, but when there are none, it is still one.",
+    ),
+    Mistake(
         lambda case: max(1, min(case.objects, case.most)) if case.keep_alive else case.objects,
         "Without keep-alive you forget the connection of the page itself: 1 + n.",
     ),

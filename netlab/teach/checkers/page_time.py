@@ -30,14 +30,22 @@ class Case(NamedTuple):
 
 @lru_cache(maxsize=8)
 def _cases(seed: str) -> tuple[Case, ...]:
-    """Kept and not, over one connection and over several; few objects and many; one page without any."""
+    """Kept and not, over one connection and over several; few objects and many; one page without any.
+
+    Last come pages with one object more than full turns: only there it matters that the page's own connection begins
+    a round trip before the others, since it alone carries the last object. The turns are few, so that it matters much.
+    """
     random = dice("10.6", seed)
     cases = []
     for most, objects in ((1, 4), (1, 9), (2, 7), (3, 11), (6, 4), (6, 20)):
         rtt, service = 4.0 * (1 + random.getrandbits(5)), 0.5 * (3 + random.getrandbits(5))
         for keep_alive in (True, False):
             cases.append(Case(objects + random.getrandbits(1), rtt, service, most, keep_alive))
-    return (*cases, cases[0]._replace(objects=0))
+    bare = cases[0]._replace(objects=0)
+    for most in (2, 4):
+        rtt, service = 4.0 * (1 + random.getrandbits(5)), 0.5 * (3 + random.getrandbits(5))
+        cases.append(Case(most * (1 + random.getrandbits(1)) + 1, rtt, service, most, True))
+    return (*cases, bare)
 
 
 def right(case: Case) -> float:
@@ -49,9 +57,9 @@ def _turns(case: Case, each: float) -> float:
     return ceil(case.objects / case.most) * each
 
 
-def _even(case: Case) -> float:
-    """The right costs, but every connection new and in step: only a kept first connection is not."""
-    start = case.rtt_ms if case.keep_alive and case.objects else 0.0
+def _even(case: Case, fewest: int = 2) -> float:
+    """All connections in step: with ``fewest`` allowed or more, the page's own waits until the others are open."""
+    start = case.rtt_ms if case.keep_alive and case.objects and case.most >= fewest else 0.0
     return _page(case) + start + _turns(case, _each(case))
 
 
@@ -115,9 +123,14 @@ _MISTAKES = [
         "They begin one round trip later.",
     ),
     Mistake(
-        lambda case: _even(case) if case.keep_alive else right(case),
+        _even,
         "With keep-alive: the page's own connection is open already and need not wait for the others. It begins with "
         "the first object at once.",
+    ),
+    Mistake(
+        lambda case: _even(case, fewest=1),
+        "With keep-alive you open a connection after the page, even when `most` is 1. The page's own is open already: "
+        "it begins with the first object at once.",
     ),
     Mistake(
         lambda case: right(case._replace(rtt_ms=case.rtt_ms / 2)),

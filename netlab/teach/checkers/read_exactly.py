@@ -12,11 +12,12 @@ from typing import Any
 
 from netlab.teach.checkers import hostile_stream
 from netlab.teach.checkers.deviations import Outcome, explain
-from netlab.teach.checkers.hostile_stream import Case, Feed, crumbs, cut, single, told
+from netlab.teach.checkers.hostile_stream import Case, Feed, crumbs, cut, single, told, unexplained
 from netlab.teach.exercise import Verdict, Wrong, dice
 from netlab.teach.guard import show
 
 HALF = 0.5
+WAITS = "Your function asks for more when everything that was wanted is there. On a socket it waits for ever."
 MUCH = 4096
 
 
@@ -150,12 +151,11 @@ def examine(answer: Callable[..., Any], seed: str) -> Verdict:
         return Verdict(
             1.0, f"{len(tried)} streams, cut in nasty places, and each time exactly the bytes that were due."
         )
-    negative = any(value == ("raises", "negative") for value in found)
-    messages = [] if negative else explain(KINDS, variant, lambda made: _outcomes(made, tried), _plain(found))
-    case, value = next((each for each in wrong if each[1] == ("raises", "negative")), wrong[0])
-    message = " ".join(messages) or _by_outcome(value)
+    messages = explain(KINDS, variant, lambda made: map(_plain, _outcomes(made, tried)), list(map(_plain, found)))
+    case, value = next((each for each in wrong if each[1] == ("negative",)), wrong[0])
+    message = " ".join(messages) or unexplained(value, WAITS)
     evidence = f"For example, {case.told}, and {case.given[0]} bytes are wanted. recv gives:\n  {case.shown()}"
-    evidence += f"\nThe function should have: {told(case.right)}. Yours: {_told(value)}."
+    evidence += f"\nThe function should have: {told(case.right, value)}. Yours: {_told(value, case.right)}."
     share = HALF * (len(tried) - len(wrong)) / len(tried) if found[1] == tried[1].right else 0.0
     return Verdict(round(share, 3), message, evidence)
 
@@ -164,28 +164,16 @@ def _outcomes(function: Callable[..., Any], tried: tuple[Case, ...]) -> Iterator
     return (hostile_stream.outcome(function, case, gives) for case in tried)
 
 
-def _plain(found: list[Outcome]) -> list[Outcome]:
-    """Any exception but EOFError counts as another one; what was taken too much is part of what was given."""
-    return [("raises", "ValueError") if value[0] == "raises" and value[1] != "EOFError" else value for value in found]
+def _plain(value: Outcome) -> Outcome:
+    """Any exception that is raised counts as another one, but for EOFError."""
+    return ("raises", "ValueError") if value[0] == "raises" and value[1] != "EOFError" else value
 
 
-def _told(value: Outcome) -> str:
+def _told(value: Outcome, right: Outcome) -> str:
     more = f", and has taken {value[2]} bytes of what follows" if value[0] == "gives" and value[2] > 0 else ""
-    return told(value) + more
+    return told(value, right) + more
 
 
 def _check_kind(value: Outcome) -> None:
     if value[0] == "gives" and value[1] is not None and not isinstance(value[1], bytes):
         raise Wrong(f"Your function returned {show(value[1])}. Return bytes: recv gives bytes, and + joins them.")
-
-
-def _by_outcome(value: Outcome) -> str:
-    if value == ("raises", "negative"):
-        return "You call recv with a negative number: you had taken more than you wanted."
-    if value[0] == "raises" and value[1] not in ("EOFError", "ValueError"):
-        return f"Your function stopped with {' '.join(map(str, value[1:]))}."
-    if value == ("waits",):
-        return "Your function asks for more when everything that was wanted is there. On a socket it waits for ever."
-    if value == ("never stops",):
-        return "Your function never stops reading."
-    return "Not right yet, and it is none of the mistakes known here."

@@ -13,13 +13,14 @@ from typing import Any
 
 from netlab.teach.checkers import hostile_stream
 from netlab.teach.checkers.deviations import Outcome, explain
-from netlab.teach.checkers.hostile_stream import Case, Feed, crumbs, cut, single, told
+from netlab.teach.checkers.hostile_stream import Case, Feed, crumbs, cut, single, told, unexplained
 from netlab.teach.exercise import Verdict, Wrong, dice
 from netlab.teach.guard import show
 
 HALF = 0.5
 END = b"\r\n\r\n"
 LIMIT = 1000
+WAITS = "Your function asks for more when the mark is there already. On a socket it waits for ever."
 PIECE, MUCH = 512, 4096
 MOST = 20 * LIMIT
 """Bytes after which a reader of an endless stream is stopped: a right one stops after LIMIT and a piece or two."""
@@ -36,6 +37,8 @@ def cases(seed: str) -> tuple[Case, ...]:
     half = random.randint(3, size - 8)
     end: Outcome = ("raises", "EOFError")
     given = (END, b"", LIMIT)
+    line, boundary = b"EHLO " + name, b"\n--%s--\n" % name
+    limit = size + len(END) - 1  # so many bytes have come, and only the last one of the mark is missing
     return (
         Case("everything at once", (whole,), given, _right(head)),
         Case("one byte at a time", single(whole), given, _right(head)),
@@ -56,6 +59,15 @@ def cases(seed: str) -> tuple[Case, ...]:
             "the mark is cut: half of it was left over, half comes", (END[3:],), (END, whole[:-1], LIMIT), _right(head)
         ),
         Case("a short head, and behind it more than the limit", (whole + large,), given, _right(head, large)),
+        Case("another mark, of one byte", (line + b"\n" + name,), (b"\n", b"", LIMIT), _right(line, name)),
+        Case(
+            "another mark, longer and cut in two", cut(head + boundary + other, size + 5), (boundary, b"", LIMIT),
+            _right(head, other),
+        ),
+        Case(
+            "exactly limit bytes have come, and the next one completes the mark", cut(whole, limit), (END, b"", limit),
+            _right(head),
+        ),
         Case("the stream ends inside the head", crumbs(head, random), given, end, "closed"),
         Case("the stream ends at once", (), given, end, "closed"),
         Case("the mark never comes", (b"X" * PIECE,), given, ("raises", "ValueError"), "repeated", MOST),
@@ -114,6 +126,16 @@ KINDS = [
         "split", "all",
         "You split at every mark and keep two parts. The third is lost: split(end, 1) or partition(end) cut once.",
     ),
+    (
+        "split", "into two",
+        "You split at every mark and expect two parts. When another mark follows, there are three, and Python raises "
+        "ValueError: too many values to unpack. split(end, 1) or partition(end) cut once.",
+    ),
+    (
+        "mark", "of four",
+        "You go on behind four bytes, whatever the mark is. It is not always the empty line: len(end) tells how long.",
+    ),
+    ("mark", "fixed", "You look for the empty line, whatever the mark is. Your function is given it: end."),
     ("head", "with mark", "Your head still has the mark at its end. Return what is in front of it."),
     ("rest", "with mark", "Your rest begins with the mark. It belongs to neither: leave it out."),
     (
@@ -136,6 +158,11 @@ KINDS = [
         "limit", "first",
         "You compare with the limit before you look for the mark. A short head is fine, whatever comes behind it.",
     ),
+    (
+        "limit", "at",
+        "You raise ValueError when exactly limit bytes have come. Only more are too many: the next byte may complete "
+        "the mark.",
+    ),
     ("limit", "other", "When the limit is passed, raise ValueError, so that the caller can tell it from an early end."),
 ]  # fmt: skip
 
@@ -147,12 +174,13 @@ def variant(how: dict[str, str]) -> Callable[..., Any]:
         return lambda recv, end, have, limit: _parts(how, have + recv(MUCH), end)
 
     def read(recv: Callable[[int], bytes], end: bytes, have: bytes, limit: int) -> Any:
+        end = END if has("mark") == "fixed" else end
         data = b"" if has("have") == "ignored" else have
         piece = data
         late = has("have") in ("late", "ignored")
         while late or not _found(has("search"), data, piece, end):
             late = False
-            if has("limit") != "none" and len(data) > limit:
+            if has("limit") != "none" and len(data) > limit - (has("limit") == "at"):
                 raise KeyError if has("limit") == "other" else ValueError
             piece = recv(MUCH)
             if not piece:
@@ -190,6 +218,10 @@ def _parts(how: dict[str, str], data: bytes, end: bytes) -> tuple[bytes, bytes]:
     head, mark, rest = data.rpartition(end) if how.get("split") == "last" else data.partition(end)
     if how.get("split") == "all":
         rest = rest.split(end)[0]
+    if how.get("split") == "into two":
+        head, rest = data.split(end)
+    if how.get("mark") == "of four":
+        rest = data[len(head) + 4 :]
     if how.get("head") == "with mark":
         head += mark
     if how.get("rest") == "dropped":
@@ -207,11 +239,13 @@ def examine(answer: Callable[..., Any], seed: str) -> Verdict:
         return Verdict(
             1.0, f"{len(tried)} hostile streams, and each time the head alone, and no byte of the rest lost."
         )
-    messages = explain(KINDS, variant, lambda made: _outcomes(made, tried), _plain(found))
-    message = " ".join(messages) or _by_outcome(wrong[0][1])
+    messages = explain(KINDS, variant, lambda made: map(_plain, _outcomes(made, tried)), list(map(_plain, found)))
     case, value = wrong[0]
-    evidence = f"For example, {case.told}. have is {show(case.given[1], 40)}, and recv gives:\n  {case.shown()}"
-    evidence += f"\nThe function should have: {told(case.right)}. Yours: {told(value)}."
+    message = " ".join(messages) or unexplained(value, WAITS)
+    end, have, limit = case.given
+    evidence = f"For example, {case.told}. end is {end!r}, have is {show(have, 40)}, limit is {limit}, and recv gives:"
+    evidence += f"\n  {case.shown()}"
+    evidence += f"\nThe function should have: {told(case.right, value)}. Yours: {told(value, case.right)}."
     share = HALF * (len(tried) - len(wrong)) / len(tried) if found[1] == tried[1].right else 0.0
     return Verdict(round(share, 3), message, evidence)
 
@@ -220,10 +254,11 @@ def _outcomes(function: Callable[..., Any], tried: tuple[Case, ...]) -> Iterator
     return (hostile_stream.outcome(function, case, gives) for case in tried)
 
 
-def _plain(found: list[Outcome]) -> list[Outcome]:
-    """Exceptions that are neither of the two wanted ones are all the same."""
-    known = ("EOFError", "ValueError")
-    return [("raises", "KeyError", "") if value[0] == "raises" and value[1] not in known else value for value in found]
+def _plain(value: Outcome) -> Outcome:
+    """Exceptions that are neither of the two wanted ones are all the same, and so is whatever Python raised."""
+    if value[0] == "stops":
+        return ("stops",)
+    return ("raises", "KeyError") if value[0] == "raises" and value[1] not in ("EOFError", "ValueError") else value
 
 
 def _check_kind(case: Case, value: Outcome) -> None:
@@ -236,13 +271,3 @@ def _check_kind(case: Case, value: Outcome) -> None:
         raise Wrong(f"Your function returned {show(parts)}. Return two things: head, rest.")
     if not all(isinstance(part, bytes) for part in parts):
         raise Wrong(f"Your function returned {show(parts)}. Both must be bytes, as recv gives them.")
-
-
-def _by_outcome(value: Outcome) -> str:
-    if value[0] == "raises" and value[1] not in ("EOFError", "ValueError"):
-        return f"Your function stopped with {' '.join(map(str, value[1:]))}."
-    if value == ("waits",):
-        return "Your function asks for more when the mark is there already. On a socket it waits for ever."
-    if value == ("never stops",):
-        return "Your function never stops reading."
-    return "Not right yet, and it is none of the mistakes known here."
