@@ -1,7 +1,8 @@
 """How much may be on its way: slow start, congestion avoidance, fast retransmit and fast recovery, in bytes.
 
 RFC 5681 (the four algorithms), 6582 (NewReno), 6928 (initial window), 3042 (limited transmit), 3465 (bytes are counted
-and not acknowledgements, so that a window doubles in a round trip also when every second segment is acknowledged).
+and not acknowledgements, so that a window doubles in a round trip also when every second segment is acknowledged),
+7661 (a window that is not used does not grow).
 
 The class decides and counts; what it is asked to send is sent by `tcp_sending`. Left out: SACK (RFC 6675), so each
 round trip repairs one loss; ECN; CUBIC (RFC 9438), which is Linux's default.
@@ -22,7 +23,10 @@ ORDINARY = 1460
 class Congestion:
     """The congestion window of one connection."""
 
-    __slots__ = ("counted", "duplicates", "initial", "mss", "partial", "recover", "recovering", "threshold", "window")
+    __slots__ = (
+        "counted", "duplicates", "initial", "mark", "most", "mss", "partial", "recover", "recovering", "threshold",
+        "window",
+    )  # fmt: skip
 
     def __init__(self, mss: int, segments: int, start: int) -> None:
         self.mss = mss
@@ -40,19 +44,33 @@ class Congestion:
         """Partial acknowledgements in this recovery."""
         self.recover = start - 2
         """The highest sequence number sent when the last loss was noticed (RFC 6582 section 3.2)."""
+        self.most, self.mark = 0, start
+        """The most that was on its way in the last round trip, and the sequence number after it; see `sent`."""
 
     @property
     def limit(self) -> int:
         """How many bytes may be on their way: limited transmit lets two duplicates send a new segment each."""
         return self.window if self.recovering else self.window + self.mss * min(self.duplicates, 2)
 
+    def sent(self, una: int, highest: int) -> None:
+        """Something new has left: now everything from ``una`` to ``highest`` is on its way.
+
+        Whether the window is used is judged by the most that was on its way in a round trip, and not by what is left
+        of it when an acknowledgement comes: the last flight of an answer always drains, and had filled the window all
+        the same. Such a most counts until its own last byte is acknowledged and something else is sent. (pipeACK of
+        RFC 7661 section 4.2 is a maximum as well; Linux's tcp_cwnd_validate keeps it like this, as max_packets_out.)
+        """
+        flight = highest - una
+        if flight >= self.most or una >= self.mark:
+            self.most, self.mark = flight, highest
+
     def acknowledged(self, una: int, count: int, flight: int) -> bool:
         """``count`` of ``flight`` bytes are acknowledged, up to ``una``; True: send the segment there again, now."""
         self.duplicates = 0
         if self.recovering:
             return self._recovery(una, count, flight)
-        if 2 * flight < self.window:
-            return False  # the program, not the network, is what limits: nothing was learned (RFC 7661)
+        if 2 * self.most < self.window:
+            return False  # the program, not the network, is what limits: nothing was learned (RFC 7661 section 4.3)
         if self.window < self.threshold:
             again = una <= self.recover + 1  # after a timeout the numbers say little about what has left the network
             self.window += min(count, self.mss if again else 2 * self.mss)  # RFC 3465 section 2.3

@@ -153,6 +153,7 @@ class Sending:
             self.timed = end, now
         if end > self.highest:
             self.highest = end
+            self.congestion.sent(self.una, end)
         flags = ACK | PSH if size and start + size == self.end else ACK
         self.transmit(start, payload, flags | FIN if fin else flags)
         self.last_sent = now

@@ -4,6 +4,10 @@ A server that is asked for less than it can do answers at once. Near its capacit
 time until the answer grows without bound, the high percentiles first: the bend in the curves is called the knee. What
 the server cannot hold it refuses, or it breaks off; the second axes count that, as shares of all requests.
 
+The measured means are points of the colour of the formula's line, so that the two can be compared. They need not agree:
+a formula holds in the long run, and near the capacity a run would have to be very long until an empty server and chance
+count for nothing.
+
 Source: Kleinrock, Queueing Systems, volume 1 (M/M/1: the mean time is the service time divided by 1 - load).
 """
 
@@ -16,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 
+from netlab import stats
 from netlab.errors import UsageError
 from netlab.plot import data as say
 from netlab.plot.figure import Figure, Series, drawing
 from netlab.plot.log_over_time import CLASSES, PERCENTILES, class_of, named, need, percentile_of, two_axes
-from netlab.plot.style import GUESS, INK, QUIET, SMALL, TRUTH, dress, legend, note
+from netlab.plot.style import GREEN, GUESS, INK, PAPER, QUIET, SMALL, TRUTH, dress, legend, note
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -40,7 +45,7 @@ def over_load(
     truth: Callable[[float], float] | None = None,
     ax: Sequence[Axes] | None = None,
 ) -> Figure:
-    """Plot latency percentiles (ms) and the shares of statuses against the load (requests per second).
+    """Plot percentiles and mean of the latency (ms) and the shares of statuses against the load (requests per second).
 
     Parameters
     ----------
@@ -53,8 +58,8 @@ def over_load(
     prediction
         Your guess of the load at the knee, drawn as a dashed line; None: no line.
     truth
-        A formula: the load in requests per second → the mean latency in ms, drawn as a solid line as far as it gives
-        a number; None: no line.
+        A formula: the load in requests per second → the mean latency in ms in the long run, drawn as a solid line as
+        far as it gives a number; None: no line.
     ax
         Two axes; None: a figure of its own.
 
@@ -84,6 +89,7 @@ def over_load(
             label=named(percent), zorder=3,
         )  # fmt: skip
         series.append(Series(named(percent), loads, values))
+    series.append(_means(axes[0], delays))
     top = 1.12 * max((max(known) for each in series if (known := _known(each.y))), default=1.0)
     if truth is not None:
         series.append(_formula(axes[0], truth, reach, BEYOND * top))
@@ -130,6 +136,17 @@ def _known(values: Sequence[Any]) -> list[float]:
     return [value for value in values if not isnan(value)]
 
 
+def _means(ax: Axes, delays: Mapping[float, list[float]]) -> Series:
+    """What was measured, to be compared with a formula."""
+    known = {load: _known(each) for load, each in delays.items()}
+    values = [stats.mean(each) if each else float("nan") for each in known.values()]
+    ax.plot(
+        list(known), values, color=GREEN, marker="D", markersize=6, markeredgewidth=1.6, markerfacecolor=PAPER,
+        linestyle="none", label="mean", zorder=4,
+    )  # fmt: skip
+    return Series("mean", list(known), values)
+
+
 def _formula(ax: Axes, truth: Callable[[float], float], reach: float, top: float) -> Series:
     """The line of a formula up to where it leaves the picture: beyond the capacity there is no mean."""
     loads, values = [], []
@@ -143,8 +160,8 @@ def _formula(ax: Axes, truth: Callable[[float], float], reach: float, top: float
             break
         loads.append(load)
         values.append(value)
-    ax.plot(loads, values, label="truth: mean", zorder=2, **TRUTH)
-    return Series("truth", loads, values)
+    ax.plot(loads, values, label="mean by the formula", zorder=2, **TRUTH)
+    return Series("formula", loads, values)
 
 
 def _shares(ax: Axes, loads: list[float], kinds: dict[float, list[str]], reach: float) -> list[Series]:
@@ -180,7 +197,7 @@ def _alt(series: list[Series], kinds: dict[float, list[str]], capacity: float | 
     if not kinds:
         return "No load was tried."
     sentences = []
-    for each in series[: len(PERCENTILES)]:
+    for each in series[: len(PERCENTILES) + 1]:
         first, last = float(each.y[0]), float(each.y[-1])
         sentences.append(f"{each.label} from {say.ms(first)} to {say.ms(last)}")
     low, high = (say.figures(load) for load in (min(kinds), max(kinds)))
@@ -203,4 +220,4 @@ def _alt(series: list[Series], kinds: dict[float, list[str]], capacity: float | 
 def _caption(parts: Mapping[float, DataFrame]) -> str:
     networks = list(dict.fromkeys(str(name) for log in parts.values() if "network" in log for name in log["network"]))
     where = f" ({', '.join(networks)})" if networks else ""
-    return f"How long answers take under load{where}: above, percentiles; below, how the requests ended."
+    return f"How long answers take under load{where}: above, percentiles and mean; below, how the requests ended."

@@ -64,6 +64,8 @@ ROW, EDGE = 0.25, 1.15
 """Height of one row and of everything around the rows, inches."""
 MOST, LAST = 40, 8
 """Rows of one diagram, and how many of them are the last objects when the middle of a long page is left out."""
+COLUMNS = 4
+"""Of the legend, if they fit."""
 BESIDE = 0.3
 """Room for words to the right of the longest row, as a share of the time axis."""
 
@@ -217,7 +219,7 @@ def _line(ax: Axes, value: float, word: str, guess: bool, rows: int) -> Series:
 
 
 def _legend(axes: list[Axes], used: set[str]) -> None:
-    """Only the phases that occur, and what the marks behind the rows mean."""
+    """Only the phases that occur, and what the marks behind the rows mean; in as many columns as fit."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -236,10 +238,14 @@ def _legend(axes: list[Axes], used: set[str]) -> None:
     handles += axes[0].get_legend_handles_labels()[0]
     figure = axes[0].get_figure(root=True)
     assert isinstance(figure, Canvas)
-    figure.legend(
-        handles=handles, loc="outside upper left", ncols=4, frameon=False, fontsize=SMALL, labelcolor=INK,
-        handletextpad=0.5, columnspacing=1.1, borderaxespad=0.2, handlelength=1.7,
-    )  # fmt: skip
+    for columns in range(COLUMNS, 0, -1):
+        legend = figure.legend(
+            handles=handles, loc="outside upper left", ncols=columns, frameon=False, fontsize=SMALL, labelcolor=INK,
+            handletextpad=0.5, columnspacing=1.1, borderaxespad=0.2, handlelength=1.7,
+        )  # fmt: skip
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def _series(name: str, items: list[Item]) -> list[Series]:

@@ -2,7 +2,8 @@
 
 Every machine is a vertical line, time runs down, and each step of a packet is an arrow from line to line. It is drawn
 from the capture of a whole virtual network, so it shows what no single machine sees: where a packet ended, and who made
-the answer. The steps are drawn at equal distances whatever they took; the times stand beside them.
+the answer. The diagram is not to scale: its steps are drawn at equal distances whatever they took, so the slope of an
+arrow says nothing; the times stand beside them, rounded. A step without a time is of the same moment as that above it.
 
 A cross is where a packet was dropped, with the reason; a dot where one was delivered. Requests are solid, what came
 back is dashed. In a conversation over TCP every arrow says what its segment carries, and routers that only pass
@@ -61,7 +62,7 @@ def sequence(
     between: Sequence[str] | None = None,
     ax: Sequence[Axes] | None = None,
 ) -> Figure:
-    """Draw who sent what to whom: one line per machine, time runs down (ms after the first packet).
+    """Draw who sent what to whom: one line per machine, time runs down (ms after the first packet), not to scale.
 
     Parameters
     ----------

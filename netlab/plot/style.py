@@ -88,6 +88,9 @@ GUESS: dict[str, Any] = {"color": VERMILLION, "linestyle": (0, (5, 2)), "linewid
 TRUTH: dict[str, Any] = {"color": GREEN, "linestyle": "-", "linewidth": 2.0}
 """The learner's guess is dashed, the truth is solid, in every figure."""
 
+LAST = ("truth", "mean by the formula", "your guess")
+"""Labels that begin like this come last in a legend."""
+
 
 def canvas(height: float = HEIGHT, columns: int = 1) -> tuple[Canvas, list[Axes]]:
     """Make an empty figure of the usual width, with ``columns`` axes side by side."""
@@ -119,7 +122,7 @@ def legend(ax: Axes, columns: int = 4, left: bool = False) -> None:
     The areas come first, the lines of guess and truth last, as they were drawn.
     """
     handles, labels = ax.get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda index: labels[index].startswith(("truth", "your guess")))
+    order = sorted(range(len(labels)), key=lambda index: labels[index].startswith(LAST))
     if not handles:
         return
     look: dict[str, Any] = {

@@ -183,12 +183,13 @@ def send(loop: VirtualLoop, task: Task, wanted: Send) -> Any:
 
 
 def send_file(loop: VirtualLoop, task: Task, wanted: SendFile) -> Any:
+    """The head that was kept leaves with the first piece of the file, so that its segment is a full one."""
     line = _line(task, None)
-    while not (_flushed(loop, task, line) is WAIT and task.done):
+    while not (task.done and _flushed(loop, task, line) is WAIT):
         left = min(wanted.length - task.done, SLICE)
         piece = loop.read(wanted.descriptor, left, wanted.offset + task.done) if left > 0 else b""
         if not piece:
-            return task.done
+            return WAIT if _flushed(loop, task, line) is WAIT else task.done
         line.out += piece
         task.done += len(piece)
     return WAIT

@@ -25,6 +25,7 @@ def test_slow_start_doubles_in_a_round_trip(every: int) -> None:
     control, una = congestion(), 0
     for expected in (20, 40, 80):
         flight = control.window
+        control.sent(una, una + flight)
         for _ in range(flight // (every * MSS)):
             una += every * MSS
             control.acknowledged(una, every * MSS, flight)
@@ -33,12 +34,14 @@ def test_slow_start_doubles_in_a_round_trip(every: int) -> None:
 
 def test_one_acknowledgement_for_much_opens_by_two_segments() -> None:
     control = congestion()
+    control.sent(0, 10_000)
     control.acknowledged(10_000, 10_000, 10_000)
     assert control.window == 12_000
 
 
 def test_after_a_timeout_an_acknowledgement_opens_by_one_segment() -> None:
     control = congestion(20)
+    control.sent(0, 20_000)
     control.expired(0, 20_000, again=False)
     control.acknowledged(2000, 2000, 20_000)
     assert control.window == 2000
@@ -53,6 +56,7 @@ def test_congestion_avoidance_adds_one_segment_in_a_round_trip() -> None:
     control.threshold = 10_000
     for expected in (11, 12, 13):
         flight = control.window
+        control.sent(una, una + flight)
         for _ in range(flight // MSS):
             una += MSS
             control.acknowledged(una, MSS, flight)
@@ -61,10 +65,35 @@ def test_congestion_avoidance_adds_one_segment_in_a_round_trip() -> None:
 
 def test_a_window_that_is_not_used_does_not_grow() -> None:
     control = congestion()
+    control.sent(0, 4 * MSS)
     control.acknowledged(MSS, MSS, 4 * MSS)
     assert control.window == 10 * MSS
+    control.sent(MSS, 6 * MSS)
     control.acknowledged(2 * MSS, MSS, 5 * MSS)
     assert control.window == 11 * MSS
+
+
+def test_all_of_a_flight_counts_although_it_drains() -> None:
+    """What is left of it at its last acknowledgement is one segment; it has filled the window all the same."""
+    control = congestion()
+    control.sent(0, 10 * MSS)
+    for arrived in range(1, 11):
+        control.acknowledged(arrived * MSS, MSS, (11 - arrived) * MSS)
+    assert control.window == 20 * MSS
+
+
+def test_what_was_once_on_its_way_counts_for_one_round_trip() -> None:
+    """A flight of ten segments, and then little: it is its own ten that open the window, and nobody else."""
+    control = congestion()
+    control.sent(0, 10 * MSS)
+    control.acknowledged(9 * MSS, 2 * MSS, 10 * MSS)
+    assert control.window == 12 * MSS
+    control.sent(9 * MSS, 11 * MSS)  # less, while the last of the ten is still on its way: that is the same round trip
+    control.acknowledged(10 * MSS, MSS, 2 * MSS)
+    assert control.window == 13 * MSS
+    control.sent(10 * MSS, 12 * MSS)
+    control.acknowledged(12 * MSS, 2 * MSS, 2 * MSS)
+    assert control.window == 13 * MSS
 
 
 def test_fast_retransmit_halves_and_recovery_ends_at_half() -> None:

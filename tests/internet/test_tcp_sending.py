@@ -14,6 +14,7 @@ from tests.internet.tcp_programs import Pair, Peer, clean, pattern
 
 ACK, FIN, PSH = TCP.ACK, TCP.FIN, TCP.PSH
 KIB = syn_options(1000, None)
+MSS = 1460
 
 
 def connected(window: int = 65_535, **options: int | bool) -> tuple[Peer, tcp.Stream, int]:
@@ -282,6 +283,34 @@ def test_idle_connection_begins_with_the_initial_window_again() -> None:
     assert pair.here.congestion_window > 100_000
     pair.here.send(b"x")
     assert pair.here.congestion_window == 14_600
+
+
+@pytest.mark.parametrize("delayed", [False, True])
+@pytest.mark.parametrize("segments", [10, 11, 29, 55, 69])
+def test_what_came_once_in_slow_start_comes_again_in_one_go(segments: int, delayed: bool) -> None:
+    """Every acknowledged segment has opened the window by one, those of the last flight too: 10 + N.
+
+    So N more take one round trip, as with Linux: RFC 5681 section 3.1, and `Congestion.sent` for what is used.
+    """
+    pair = Pair(clean(), ends=False, options=tcp.Options(delayed_ack=delayed))
+    pair.client.data = pattern(segments * MSS)
+    pair.run(180 * MS)  # less than a timeout: then it would begin with the initial window again
+    assert len(pair.server.received) == segments * MSS
+    assert pair.here.congestion_window == (10 + segments) * MSS
+    before = pair.engine.now
+    assert pair.here.send(pattern(segments * MSS)) == segments * MSS
+    pair.run(9 * MS)  # less than one way
+    left = [len(segment.payload) for time, _, segment in pair.segments("a") if time >= before]
+    assert left == [MSS] * segments
+
+
+def test_small_answers_do_not_open_the_window_further_than_twice_what_they_use() -> None:
+    """A thousand requests of six segments each, on one connection: the window ends at 12 segments, and not at 6,000."""
+    pair = Pair(clean(), ends=False).run(SECOND)
+    for _ in range(1000):
+        pair.here.send(pattern(6 * MSS))
+        pair.run(25 * MS)
+    assert 12 * MSS <= pair.here.congestion_window <= 14 * MSS
 
 
 def test_a_program_that_writes_little_learns_nothing_about_the_path() -> None:

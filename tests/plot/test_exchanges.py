@@ -134,9 +134,23 @@ def test_what_is_refused_is_a_share_and_told() -> None:
 
 def test_the_line_of_a_formula_ends_at_the_capacity() -> None:
     line = drawn(plot.over_load({50: steady(50, 30), 100: steady(50, 400)}, truth=lambda load: 1e3 / (100 - load)))
-    loads = [load for load, _ in line["truth"]]
+    loads = [load for load, _ in line["formula"]]
     assert loads[0] == 0 and 90 < loads[-1] < 100
-    assert line["truth"][0] == (0, 10)
+    assert line["formula"][0] == (0, 10)
+
+
+def test_the_measured_mean_stands_beside_the_line_of_a_formula() -> None:
+    """They differ, so no legend may call one of them the truth."""
+    seen = steady(3).assign(latency_ms=[10.0, 30.0, None])[["status", "latency_ms"]]
+    figure = plot.over_load({10: seen, 20: steady(2).assign(total_ms=None)}, truth=lambda load: 15)
+    (first, second) = drawn(figure)["mean"]
+    assert first == (10, 20) and second[1] != second[1]
+    (mean,) = [line for line in figure.axes[0].get_lines() if line.get_label() == "mean"]
+    assert next(iter(mean.get_ydata())) == 20 and mean.get_linestyle() == "None"
+    (legend,) = figure.figure.legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert "mean by the formula" in labels and not any("truth" in label for label in labels)
+    assert "mean from 20 ms" in figure.alt
 
 
 def test_nothing_tried_is_said_too() -> None:

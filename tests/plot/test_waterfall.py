@@ -120,6 +120,18 @@ def test_guess_and_model_are_drawn_and_judged() -> None:
     assert "tls" not in labels, "only phases that occur"
 
 
+@pytest.mark.parametrize(
+    "lines", [{}, {"prediction": 100.0}, {"truth": 77}, {"prediction": 12_345.0, "truth": 12_345.0}]
+)
+def test_the_legend_is_within_the_figure(lines: dict[str, float]) -> None:
+    for frame in (page(), page()[lambda rows: rows["phase"] != "dns"], table(fetched(0, "x", phases=["send", "wait"]))):
+        figure = plot.waterfall(frame, **lines)  # type: ignore[arg-type]
+        figure.png()
+        (legend,) = figure.figure.legends
+        box, whole = legend.get_window_extent(), figure.figure.bbox
+        assert whole.x0 <= box.x0 and box.x1 <= whole.x1 and box.y1 <= whole.y1
+
+
 def test_two_pages_are_drawn_below_each_other_on_one_time_axis() -> None:
     figure = plot.waterfall({"keep-alive": page(), "one each": table(fetched(0, "", 0))})
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["keep-alive", "one each"]

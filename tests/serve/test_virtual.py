@@ -79,6 +79,37 @@ def test_a_large_file_comes_whole_and_faster_and_faster(folder, line):
     assert 4 * RTT < spans(phases)["receive"] < 15 * RTT
 
 
+def test_the_head_leaves_with_the_first_piece_of_the_file(folder, line):
+    """Ten full segments, twenty, forty: 100,000 bytes and their head are 69 of them, there in three flights."""
+    (folder / "photo.jpg").write_bytes(bytes(100_000))
+    with netlab.WebServer(folder, host="server", port=80):
+        phases = netlab.fetch("http://server/photo.jpg")
+        rows = [row for row in line.packets() if row["at"] == "server" and row["action"] == "sent"]
+    size = len(phases["answer"].iloc[-1])
+    lengths = [int(row["summary"].partition("length=")[2].split()[0]) for row in rows if "length=" in row["summary"]]
+    full, rest = divmod(size, 1460)
+    assert [length for length in lengths if length] == [1460] * full + [rest]
+    assert full == 68 and 2 * RTT <= spans(phases)["receive"] < 2.5 * RTT
+
+
+def test_a_second_answer_of_the_same_size_takes_one_round_trip(folder, line):
+    """The window is as open as the first answer has made it."""
+    for name in ("a.png", "b.png", "c.js"):
+        (folder / name).write_bytes(bytes(80_000))
+    with netlab.WebServer(folder, host="server", port=80) as server:
+        phases = netlab.fetch_page(server.url, connections=1)
+    times = [sum(spans(phases, number)[phase] for phase in ("send", "wait", "receive")) for number in (1, 2, 3)]
+    assert 3 * RTT <= times[0] < 4 * RTT
+    assert all(RTT <= took < 2 * RTT for took in times[1:])
+
+
+def test_an_empty_file_and_its_head(folder, line):
+    (folder / "empty.txt").write_bytes(b"")
+    with netlab.WebServer(folder, host="server", port=80):
+        phases = netlab.fetch("http://server/empty.txt")
+    assert phases["status"].iloc[-1] == 200 and phases["answer"].iloc[-1].endswith(b"\r\n\r\n")
+
+
 def test_the_same_call_gives_the_same_table_also_over_a_lossy_path(folder):
     tables = []
     for _ in range(2):
@@ -261,6 +292,31 @@ def test_a_stopped_server_refuses(folder, line):
     server.stop()
     error = netlab.fetch(server.url)["error"].iloc[-1]
     assert error.startswith("connection_refused: ") and "port 8080" in error
+
+
+def test_a_stopped_server_refuses_also_at_a_port_that_the_world_says_is_open(folder):
+    """A port at which nobody has served goes on answering probes, here in another copy of the world."""
+    network = netlab.use("line")
+    assert ("tcp", 80) in network.world.nodes["server"].open
+    before = netlab.fetch("http://server/")["error"].iloc[-1]
+    assert before and not before.startswith("connection_refused")
+    server = netlab.WebServer(folder, host="server", port=80)
+    other = netlab.WebServer(folder, host="server", port=8080)  # keeps the world running
+    assert netlab.fetch("http://server/")["status"].max() == 200
+    server.stop()
+    for _ in range(2):  # in the world that runs, and in one that is started anew
+        phases = netlab.fetch("http://server/")
+        assert phases["error"].iloc[-1].startswith("connection_refused: ")
+        assert phases["phase"].iloc[-1] == "connect"
+        last = [packet["summary"] for packet in network.packets() if " TCP 80 > " in packet["summary"]][-1]
+        assert "RST" in last
+        other.stop()
+    assert set(server.load(rate=50, count=5)["outcome"]) == {"refused"}
+    with netlab.WebServer(folder, host="server", port=80):
+        assert netlab.fetch("http://server/")["status"].max() == 200
+    assert netlab.fetch("http://server/")["error"].iloc[-1].startswith("connection_refused: ")
+    netlab.use("line")
+    assert netlab.fetch("http://server/")["error"].iloc[-1] == before
 
 
 def test_a_host_that_nobody_has_is_refused_with_what_is_close(folder, line):

@@ -58,13 +58,13 @@ EXERCISES: dict[str, Exercise] = {
             "a": "Nothing was lost, and nothing sent again: the right proxy got all of it over the same lines.",
             "b": "Then 65,536 bytes would have come. The limit of a recv is the most that it gives, not what it gives.",
             "c": (
-                "recv gives what has arrived: the first segment, 1,460 bytes. The page is smaller than that, so the "
-                "proxy worked as long as it was tried with small pages."
+                "recv gives what has arrived: the first segment, 1,460 bytes with the head. A page smaller than that is "
+                "whole in it, so the proxy worked as long as it was tried with small pages."
             ),
             "d": "The client waited until the proxy closed. It even complains: the head had promised more.",
         },
         (
-            "1,460 is a number that you have met. In notebook 08?",
+            "Add the 290 bytes of the head to the 1,170. Have you met that number, in notebook 08?",
             "What does one call of recv give, when a long stream is arriving?",
             "One recv, one piece: what was there. On this line the first piece is one segment.",
         ),
