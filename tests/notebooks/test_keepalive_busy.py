@@ -58,14 +58,18 @@ def test_the_stairs_are_round_trips_at_the_sizes_that_the_text_tells() -> None:
     assert trips == {
         **dict.fromkeys((5, 10, 14), 2),
         **dict.fromkeys((15, 25, 42), 3),
-        **dict.fromkeys((45, 60, 80, 90), 4),
-        **dict.fromkeys((100, 200), 5),
+        **dict.fromkeys((45, 60, 80, 100), 4),
+        **dict.fromkeys((105, 140), 5),
     }
     text = told("10-steps-text")
     assert "Up to 14 kB it takes two round trips" in text and "With 15 kB it is one round trip more" in text
-    assert "with 45 kB another one, and with 100 kB one more" in text
+    assert "with 45 kB another one, and with 105 kB one more" in text
+    for segments in (10, 30, 70):  # a flight after the other: 10, 20, 40
+        last = max(kilobytes for kilobytes in first if 1000 * kilobytes + 300 <= segments * 1460)
+        assert trips[last] + 1 == trips[min(kilobytes for kilobytes in first if kilobytes > last)]
+        assert f"{segments * 1460:,}" in text
     assert f"The 80 kB take {first[80]:.0f} ms" in text
-    assert all(again[kilobytes] < first[kilobytes] - 80 for kilobytes in first)
+    assert all(round(ms / 80.7) == 1 for ms in again.values()) and "The dashed line is nearly flat" in text
 
 
 def test_twelve_connections_flood_the_slow_line() -> None:
@@ -85,7 +89,9 @@ def test_curl_says_what_the_text_tells() -> None:
     assert [round(1000 * each) for each in seconds[1:4]] == [82] * 3 and round(1000 * seconds[4], -1) == 160
     assert "82 ms for each further photo; new each time: 163 ms" in told("10-compare-text")
     assert [round(1000 * each) for each in seconds[-2:]] == [328, 88]
-    assert "328 ms the first time" in told("10-compare-text") and "88 ms the second time" in told("10-compare-text")
+    assert "328 ms the first time, and 88 ms the second time" in told("10-compare-text")
+    stairs = [points("10-steps", line)[80] for line in ("on a new connection", "once more on the same")]
+    assert "In the stairs above it was {:.0f} and {:.0f}.".format(*stairs) in told("10-compare-text")
 
 
 # --- 11 ----------------------------------------------------------------------------------------------------------
@@ -103,6 +109,9 @@ def test_the_knee_is_where_the_text_says() -> None:
 def test_the_formula_of_the_text_gives_the_numbers_that_it_tells() -> None:
     waits = [round(10 * load / (2 * (1 - load))) for load in (0.5, 0.8, 0.9, 0.95)]
     assert waits == [5, 20, 45, 95] and "at a load of 50 % that is 5 ms, at 80 % 20 ms" in told("11-see-text")
+    measured, formula = row("11-run-call", "95")[0], 11.7 + 10 * 0.95 / (2 * (1 - 0.95))
+    assert f"{measured:.0f} ms at 95 per second, where the formula has {formula:.0f} ms" in told("11-see-text")
+    assert points("11-see-knee", "mean")[95] == pytest.approx(measured, abs=0.1)
 
 
 def test_slow_readers_stop_threads_and_not_the_loop() -> None:
