@@ -58,8 +58,8 @@ EXERCISES: dict[str, Exercise] = {
             "a": "Nothing was lost, and nothing sent again: the right proxy got all of it over the same lines.",
             "b": "Then 65,536 bytes would have come. The limit of a recv is the most that it gives, not what it gives.",
             "c": (
-                "recv gives what has arrived: the first segment, 1,460 bytes with the head. A page smaller than that is "
-                "whole in it, so the proxy worked as long as it was tried with small pages."
+                "recv gives what has arrived: the first segment, 1,460 bytes with the head. A smaller page is whole "
+                "in it, so the proxy worked as long as it was tried with small pages."
             ),
             "d": "The client waited until the proxy closed. It even complains: the head had promised more.",
         },
