@@ -34,13 +34,16 @@ def fetch(
     Parameters
     ----------
     url
-        ``http://host[:port]/path``.
+        ``http://host[:port]/path``. As in a browser's address line, it may hold other scripts: path and query are sent
+        percent-encoded as UTF-8, the host by its name in DNS (IDNA). A blank must be written ``%20``.
     method, headers, content
         Of the request; ``headers`` as a dict or pairs of text, ``content`` as bytes.
     timeout
         Seconds for all of it; for each request, when there are several.
     follow
-        Go where the answer sends to, at most ten times; each step is an ``object`` of its own.
+        Go where the answer sends to, at most ten times; each step is an ``object`` of its own. With 301 and 302, POST
+        becomes GET, with 303 every method but HEAD, and the content and its fields stay behind. Authorization and
+        Cookie go to no other host or port. Where nobody can go (no URL, https) is told in ``error``.
     proxy
         URL of a proxy to go through.
     source
@@ -101,6 +104,9 @@ def fetch_page(
     tcp: Mapping[str, Any] | None = None,
 ) -> DataFrame:
     """Get a page and the objects on it that come from the same server, as a browser does.
+
+    The page is read as UTF-8. Blanks and other scripts in its references are percent-encoded, as browsers do; what is
+    no URL, https or on another server is left out.
 
     Parameters
     ----------

@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from netlab.client_place import ClientPlace
-from netlab.errors import HTTPError, UsageError
+from netlab.errors import LONGEST_VALUE, HTTPError, UsageError
 from netlab.http import grammar
 from netlab.http.events import Field
+from netlab.http.references import encode, host_name, resolve
+from netlab.http.secret_fields import is_secret
 from netlab.http.writer import field_line, request_head
 from netlab.serve.client import Fetching, Place, Wish
 
@@ -22,6 +24,8 @@ CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 MOST_OBJECTS = 1_000
 """Of a page."""
 FRAMING = (b"content-length", b"transfer-encoding", b"connection", b"host")
+ABOUT_CONTENT = (b"digest", b"repr-digest", b"last-modified", b"expect")
+"""Fields that say something of a request's content, besides those that begin with Content- (RFC 9110 section 15.4)."""
 EMBEDDED = {
     ("img", "src"), ("script", "src"), ("source", "src"), ("video", "src"), ("audio", "src"), ("video", "poster"),
     ("iframe", "src"), ("embed", "src"), ("track", "src"), ("input", "src"),
@@ -47,10 +51,10 @@ def wish_for(
         raise UsageError("method", method, "opens tunnels, and this gets objects")
     if not isinstance(content, bytes):
         raise UsageError("content", content, "must be bytes")
-    fields = [(b"Host", authority.encode("latin-1")), *_fields(headers)]
+    fields = [(b"Host", authority.encode("ascii")), *_fields(headers)]
     names = {name.lower() for name, _ in fields}
     fields += [each for each in DEFAULTS if each[0].lower() not in names]
-    wish = Wish(url, place, method.encode(), target.encode("latin-1"), fields, content)
+    wish = Wish(url, place, method.encode(), target.encode("ascii"), fields, content)
     try:
         request_head(wish.method, wish.target, fields)
     except HTTPError:
@@ -62,7 +66,7 @@ DEFAULTS: list[Field] = [(b"User-Agent", b"netlab"), (b"Accept", b"*/*")]
 
 
 def parts_of(name: str, url: str) -> tuple[str, int, str]:
-    """Host, port, and path with query."""
+    """Host, port, and path with query, all of them in ASCII."""
     example = "such as http://127.0.0.1:8080/"
     if not isinstance(url, str):
         raise UsageError(name, url, f"must be a URL, {example}")
@@ -71,7 +75,8 @@ def parts_of(name: str, url: str) -> tuple[str, int, str]:
         raise UsageError(name, url, text)
     try:
         parts = urlsplit(url)
-        port = parts.port or 80
+        port = 80 if parts.port is None else parts.port
+        path = encode(parts.path or "/") + (f"?{encode(parts.query)}" if parts.query else "")
     except ValueError:
         raise UsageError(name, url, f"is no URL; write one {example}") from None
     if parts.scheme == "https":
@@ -81,8 +86,16 @@ def parts_of(name: str, url: str) -> tuple[str, int, str]:
     if parts.username is not None:
         how = " (to log in there: headers={'Proxy-Authorization': 'Basic …'})" if name == "proxy" else ""
         raise UsageError(name, url, f"must not hold a user's name: it would be sent to anybody{how}")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if port == 0:
+        raise UsageError(name, url, f"has port 0, which is no server's: leave it out for 80, or write one {example}")
+    try:
+        return host_name(parts.hostname), port, path
+    except ValueError:
+        if parts.hostname.isascii():
+            text = "has a host that cannot be: write letters, digits, - and ., at most 63 between two dots, 253 in all"
+        else:
+            text = "has a host that netlab cannot write in ASCII: write it as DNS has it, xn--r8jz45g.jp for 例え.jp"
+        raise UsageError(name, url, text) from None
 
 
 def _fields(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[Field]:
@@ -177,17 +190,34 @@ def redirected(wish: Wish, proxy: str | None) -> list[Wish]:
     where = response.get(b"location") if response is not None and response.status in REDIRECTS else None
     if where is None or wish.object >= MOST_REDIRECTS:
         return []
-    url = urldefrag(urljoin(wish.url, where.decode("latin-1"))).url
-    keeps_method = response is not None and response.status in (307, 308)
-    method = wish.method.decode() if keeps_method or wish.method in (b"GET", b"HEAD") else "GET"
-    kept = [(name.decode(), value.decode("latin-1")) for name, value in wish.fields if name != b"Host"]
+    said = where.decode("utf-8", "surrogateescape")
+    # 303 means: get the answer there. With 301 and 302 many took POST for that, so it has become the rule for POST.
+    only_gets = wish.status == 303 or (wish.status in (301, 302) and wish.method == b"POST")
+    method = "GET" if only_gets and wish.method != b"HEAD" else wish.method.decode()
+    url = resolve(wish.url, said)
     try:
-        further = wish_for(url, method, kept, wish.content if keeps_method else b"", proxy)
+        elsewhere = parts_of("url", url)[:2] != parts_of("url", wish.url)[:2]
+        kept = [
+            (name.decode(), value.decode("latin-1"))
+            for name, value in wish.fields
+            if not (name == b"Host" or (only_gets and _about_content(name)) or (elsewhere and _is_for_one(name, proxy)))
+        ]
+        further = wish_for(url, method, kept, b"" if only_gets else wish.content, proxy)
     except UsageError as error:
-        wish.error = f"sends on to {url}: {error}"
+        wish.error = f"sends on to {said[:LONGEST_VALUE]!r}: {error}"
         return []
     further.object = wish.object + 1
     return [further]
+
+
+def _about_content(name: bytes) -> bool:
+    """Whether a field means nothing without the content of its request."""
+    return name.lower().startswith(b"content-") or name.lower() in ABOUT_CONTENT
+
+
+def _is_for_one(name: bytes, proxy: str | None) -> bool:
+    """Whether a field proves to one server who asks, so that another must not get it; a proxy takes its own away."""
+    return is_secret(name) and not (proxy is not None and name.lower() == b"proxy-authorization")
 
 
 def embedded(wish: Wish, proxy: str | None) -> list[Wish]:
@@ -199,17 +229,21 @@ def embedded(wish: Wish, proxy: str | None) -> list[Wish]:
         return []
     finder = _Finder()
     finder.feed(wish.body.decode("utf-8", "replace"))
-    wishes: list[Wish] = []
-    for url in dict.fromkeys(urldefrag(urljoin(wish.url, found)).url for found in finder.found):
-        if urlsplit(url)[:2] != urlsplit(wish.url)[:2] or len(wishes) >= MOST_OBJECTS:
-            continue
+    server = parts_of("url", wish.url)[:2]
+    wishes: dict[bytes, Wish] = {}
+    for found in finder.found:
+        url = resolve(wish.url, found)
         try:
+            if parts_of("url", url)[:2] != server:
+                continue
             further = wish_for(url, "GET", (), b"", proxy)
         except UsageError:
-            continue  # no browser could get it either
+            # No URL, which a browser leaves out as well, or none for this client: data:, https:, with a user's name.
+            continue
         further.object = len(wishes) + 1
-        wishes.append(further)
-    return wishes
+        if wishes.setdefault(further.target, further) is further and len(wishes) == MOST_OBJECTS:
+            break
+    return list(wishes.values())
 
 
 class _Finder(HTMLParser):
@@ -225,3 +259,7 @@ class _Finder(HTMLParser):
         if tag == "link" and relations & LINKS and values.get("href"):
             self.found.append(str(values["href"]))
         self.found += [value for name, value in attrs if (tag, name) in EMBEDDED and value]
+
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """``<![…`` is a comment up to the next ``>``, whatever stands in it; Python's own gives up at some of them."""
+        return self.parse_bogus_comment(i)

@@ -21,6 +21,8 @@ LIMITS = Limits(head=64 * 1024)
 MOST = 1 << 30
 """Bytes of an answer that are kept; more is an error."""
 AT_ONCE = 256 * 1024
+EXPECT_CONTENT = (b"POST", b"PUT", b"PATCH")
+"""Methods for which a server is also told that there is no content (RFC 9110 section 8.6)."""
 
 
 class Place(NamedTuple):
@@ -157,7 +159,7 @@ class Fetching:
         fields = list(wish.fields)
         if not self._keep_alive:
             fields.append((b"Connection", b"close"))
-        if wish.content:
+        if wish.content or wish.method in EXPECT_CONTENT:
             fields.append((b"Content-Length", b"%d" % len(wish.content)))
         return writer.request_head(wish.method, wish.target, fields)
 
