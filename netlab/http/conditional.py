@@ -65,7 +65,18 @@ def evaluate(request: Request, tag: bytes, modified: int | None, now: int) -> in
 
 
 def range_holds(request: Request, tag: bytes, modified: int | None, now: int) -> bool:
-    """Whether the Range of a request counts, as far as If-Range decides that (RFC 9110 section 13.1.5)."""
+    """Whether the Range of a request counts, as far as If-Range decides that (RFC 9110 section 13.1.5).
+
+    A date must be exactly that of the last modification, and its second must be over: until then the file may change
+    again and keep its date. Whether it had changed twice in that second nobody can tell afterwards. A client can, and
+    must not send a date unless the answer that it had it from left after that second (section 8.8.2.2): then it has the
+    last version of that second. One that has an entity-tag is to send that instead.
+
+    Parameters
+    ----------
+    request, tag, modified, now
+        As in `evaluate`.
+    """
     values = request.all(b"if-range")
     if not values:
         return True
@@ -74,7 +85,7 @@ def range_holds(request: Request, tag: bytes, modified: int | None, now: int) ->
     if ENTITY_TAG.fullmatch(values[0]):
         return same(values[0], tag, strong=True)
     at = read_date(values[0], now)
-    return at is not None and at == modified
+    return at is not None and at == modified and at < now
 
 
 def matches(values: Sequence[bytes], tag: bytes, strong: bool) -> bool:

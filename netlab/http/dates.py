@@ -33,9 +33,20 @@ def write_date(seconds: int) -> bytes:
 
 
 def read_date(text: bytes, now: int) -> int | None:
-    """Give the Unix time of a date in any of the three forms, None for anything else.
+    """Give the Unix time in seconds that a date says.
 
-    ``now`` decides which century a year of two digits is in: more than 50 years ahead means the past.
+    Parameters
+    ----------
+    text
+        The value of a field, without blanks around it. Any of the three forms: a recipient must know all of them.
+    now
+        Unix time in seconds. It decides which century a year of two digits is in: more than 50 years ahead means the
+        past.
+
+    Returns
+    -------
+    int, or None
+        None: this is no date, or one that no calendar has; fields with it are to be ignored.
     """
     if match := IMF_FIXDATE.fullmatch(text):
         day, month, year, hours, minutes, seconds = match.groups()

@@ -7,7 +7,7 @@ whatever could be read in two ways is refused, and what is sent is framed anew f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from netlab.errors import RemoteProtocolError
 from netlab.http import grammar
@@ -17,8 +17,8 @@ from netlab.http.events import Request, Response
 class Framing(NamedTuple):
     """How the content is delimited."""
 
-    kind: str
-    """none, length, chunked, close or tunnel."""
+    kind: Literal["none", "length", "chunked", "close", "tunnel"]
+    """``close``: it lasts until the other side closes; ``tunnel``: what follows is no HTTP."""
     length: int = 0
     """Bytes of content, for ``length``."""
 

@@ -56,7 +56,8 @@ CONTENT_LENGTH = re.compile(rb"[0-9]{1,18}")
 
 # chunk-size = 1*HEXDIG ; chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
 #                                                                                            RFC 9112 section 7.1
-# No blank is tolerated before the first ";": two readers of such a line have disagreed before.
+# BWS is what a recipient should put up with. Here it may stand behind a ";" only, not before one nor around a "=": two
+# readers of such lines have disagreed before about where the size ends.
 QUOTED = rb"\"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*\""
 EXTENSION = rb";[ \t]*" + TOKEN + rb"(?:=(?:" + TOKEN + rb"|" + QUOTED + rb"))?"
 CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})((?:" + EXTENSION + rb")*)")

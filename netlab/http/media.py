@@ -31,6 +31,17 @@ COMPRESSIBLE = frozenset(
 
 @lru_cache(1024)
 def media_type(name: str) -> bytes:
-    """Give the Content-Type for a file name; text is UTF-8."""
+    """Give the Content-Type for a file.
+
+    Parameters
+    ----------
+    name
+        The file's name; what stands behind its last dot counts, in any case of letters.
+
+    Returns
+    -------
+    bytes
+        From `TYPES`, and for text with ``charset=utf-8``; `UNKNOWN` for every other name: a browser saves that.
+    """
     kind = TYPES.get(name.rpartition(".")[2].lower(), UNKNOWN) if "." in name else UNKNOWN
     return kind + TEXT if kind.startswith(b"text/") else kind

@@ -15,20 +15,33 @@ CODING = re.compile(rb"(" + grammar.TOKEN + rb")(?:" + _WEIGHT + rb")?")
 MEDIA_RANGE = re.compile(
     rb"(" + grammar.TOKEN + rb")/(" + grammar.TOKEN + rb")([ \t]*(?:;[ \t]*" + grammar.TOKEN + rb"=[^;,]*)*)"
 )
+OLD_NAMES = {b"x-gzip": b"gzip"}
+"""To be taken for the same (section 8.4.1.3)."""
 _Q = re.compile(_WEIGHT + rb"[ \t]*\Z")
 
 
 def content_coding(values: Sequence[bytes], available: Sequence[bytes]) -> bytes:
     """Choose the coding to send: the one that the client values most, of equal ones the first of ``available``.
 
-    ``available`` are the codings that there are, in the server's order of liking; ``b""`` is the answer for the plain
-    content, which is always there. Without the field nothing is coded: who does not ask may not be able to undo it.
+    Parameters
+    ----------
+    values
+        The Accept-Encoding fields of the request. Without one nothing is coded: who does not ask may not be able to
+        undo it.
+    available
+        The codings that there are, in the server's order of liking.
+
+    Returns
+    -------
+    bytes
+        One of ``available``; ``b""``: the plain content, which is always there.
     """
     weights: dict[bytes, float] = {}
     for element in _elements(values):
         match = CODING.fullmatch(element)
         if match:
-            weights[match[1].lower()] = float(match[2]) if match[2] else 1.0
+            name = match[1].lower()
+            weights[OLD_NAMES.get(name, name)] = float(match[2]) if match[2] else 1.0
     others = weights.get(b"*", 0.0)
     plain = weights.get(b"identity", others if b"*" in weights else 0.0005)  # acceptable, and liked least
     best, most = b"", plain

@@ -42,7 +42,8 @@ def map_path(target: bytes) -> Path:
     folder = not segments or segments[-1] == ""
     names = [segment for segment in segments if segment not in ("", ".")]
     for name in names:
-        if name == ".." or name.startswith(".") or "/" in name or "\\" in name or "\0" in name:
+        # The dot in front is that of a hidden file, and of "..", which leads upwards.
+        if name.startswith(".") or "/" in name or "\\" in name or "\0" in name:
             raise RemoteProtocolError("this path leads out of the folder, or to something hidden", 404, "RFC 3986 3.3")
     return Path(tuple(names), folder or segments[-1:] == ["."], query)
 

@@ -7,8 +7,8 @@ The strategy:
 2. After an `EndOfMessage` the reader pauses, so that a pipelined request waits until the one before is answered;
    `next_message` goes on.
 3. An error is final. Nobody knows where the next message would begin, so nothing is ever resynchronised.
-4. The head is searched for its end only in what is new, every line and the whole have limits, and so have the sizes of
-   chunk lines and trailers: a hostile peer costs no more than `Limits` says.
+4. Heads and trailers are searched only in what is new, every line and the whole have limits, and so have chunk lines:
+   a hostile peer costs no more than `Limits` says, also when each byte comes by itself.
 
 Refused although the RFC would let a lenient reader pass it: bare LF as a line end, folded lines, whitespace before the
 colon, control characters. Accepted although rare: empty lines before a request line (section 2.2), any token as a
@@ -49,7 +49,9 @@ class Limits:
     head: int = 32 * 1024
     """Start line and fields, bytes; trailers the same."""
     fields: int = 100
+    """Field lines of a head, or of trailers. Browsers send about 20."""
     chunk_line: int = 256
+    """The line in front of a chunk, bytes: its size, and extensions that hardly anybody sends."""
     extensions: int = 16 * 1024
     """Bytes of chunk extensions in a message, all together."""
 
@@ -78,6 +80,7 @@ class Reader:
         self._harmless = min(self._limits.line, self._limits.head)
         """Bytes that break no limit, whatever they are."""
         self._searched = 0
+        """Bytes of an incomplete head, or of incomplete trailers, that were looked through already."""
         self._ended = False
         self._state = "head"
         self.framing: Framing = NONE
@@ -145,8 +148,9 @@ class Reader:
 
     @property
     def fresh(self) -> bool:
-        """Whether nothing of a next message has come."""
-        return self._state == "head" and not self._buffer
+        """Whether nothing of a next message has come, but for empty lines."""
+        buffer = self._buffer
+        return self._state == "head" and (not buffer or (buffer[0] in CRLF and not buffer.strip(CRLF)))
 
     @property
     def so_far(self) -> bytes:
@@ -203,14 +207,25 @@ class Reader:
         return message, framing(message, self._request_method)
 
     def _check_size(self, end: int) -> None:
+        """Refuse what is too long; ``end`` is where the head ends, -1: not yet."""
         limits, buffer = self._limits, self._buffer
-        line = buffer.find(CRLF, 0, limits.line + 2)
-        if line < 0 and len(buffer) > limits.line:
+        first = limits.line + len(CRLF)
+        if self._searched < first <= len(buffer) and buffer.find(CRLF, 0, first) < 0:
             status = 414 if self._role == "server" else 400
             raise RemoteProtocolError(f"the first line is longer than {limits.line} bytes", status, "RFC 9112 3")
-        if end > limits.head or (end < 0 and len(buffer) > limits.head):
+        if self._too_long(end):
             raise RemoteProtocolError(f"the head is longer than {limits.head} bytes", 431, "RFC 6585 5")
-        if end < 0 and b"\n" in buffer and not _only_crlf(buffer):
+        if end < 0:
+            self._refuse_bare_lf()
+
+    def _too_long(self, end: int) -> bool:
+        """Whether a head, or trailers, with this end (-1: not yet) break their limit, wherever the end will be."""
+        return end > self._limits.head or (end < 0 and len(self._buffer) >= self._limits.head + len(HEAD_END))
+
+    def _refuse_bare_lf(self) -> None:
+        """Of what came since the last search: every LF must have its CR, which may have come before."""
+        buffer, since = self._buffer, self._searched
+        if buffer.count(b"\n", since) != buffer.count(CRLF, max(0, since - 1)):
             raise RemoteProtocolError("a line ends in a bare LF", 400, "RFC 9112 2.2")
 
     def _fields(self, lines: Sequence[bytes]) -> list[Field]:
@@ -262,7 +277,7 @@ class Reader:
         if self._extensions > self._limits.extensions:
             raise RemoteProtocolError("too many chunk extensions", 400, "RFC 9112 7.1.1")
         self._left = int(match[1], 16)
-        self._state = "chunk" if self._left else "trailers"
+        self._state, self._searched = "chunk" if self._left else "trailers", 0
         return _STATES[self._state](self)
 
     def _chunk(self) -> Event | None:
@@ -282,23 +297,23 @@ class Reader:
         if self._buffer[:2] == CRLF:
             del self._buffer[:2]
             return self._end()
-        end = self._buffer.find(HEAD_END)
-        if end > self._limits.head or (end < 0 and len(self._buffer) > self._limits.head):
+        end = self._buffer.find(HEAD_END, max(0, self._searched - 3))
+        if self._too_long(end):
             raise RemoteProtocolError(f"trailers longer than {self._limits.head} bytes", 431, "RFC 6585 5")
         if end < 0:
             if self._ended:
                 raise RemoteProtocolError("the connection ended inside the trailers", 400, "RFC 9112 8")
-            if b"\n" in self._buffer and not _only_crlf(self._buffer):
-                raise RemoteProtocolError("a line ends in a bare LF", 400, "RFC 9112 2.2")
+            self._refuse_bare_lf()
+            self._searched = len(self._buffer)
             return None
         lines = bytes(self._buffer[:end]).split(CRLF)
         del self._buffer[: end + len(HEAD_END)]
         return self._end(self._fields(lines))
 
     def _line(self, limit: int) -> bytes | None:
-        end = self._buffer.find(CRLF, 0, limit + 2)
+        end = self._buffer.find(CRLF, 0, limit + len(CRLF))
         if end < 0:
-            if len(self._buffer) > limit:
+            if len(self._buffer) >= limit + len(CRLF):
                 raise RemoteProtocolError(f"a chunk line is longer than {limit} bytes", 400, "RFC 9112 7.1.1")
             if self._ended:
                 raise RemoteProtocolError("the connection ended inside the content", 400, "RFC 9112 8")
@@ -330,10 +345,6 @@ _STATES = {
     "tunnel": Reader._pause,
     "done": Reader._pause,
 }
-
-
-def _only_crlf(data: bytearray) -> bool:
-    return data.count(b"\n") == data.count(CRLF)
 
 
 # -- heads and lines ------------------------------------------------------------------------------------------------

@@ -48,18 +48,22 @@ class Receiving:
 
     def take(self, sequence: int, payload: bytes, fin: bool) -> bool:
         """Put a segment in its place; True: it has to be acknowledged at once (RFC 5681 section 4.2)."""
+        if self.finished:
+            return True  # text behind a FIN is to be ignored (RFC 9293 section 3.10.7.4, seventh)
         end = sequence + len(payload)
-        if fin and end <= self.edge:
+        if fin and self.fin is None and self.next <= end <= self.edge:
             self.fin = end
+            self.pieces = [(start, piece[: end - start]) for start, piece in self.pieces if start < end]
         if len(payload) > self.mss:
             self.mss = len(payload)
-        if sequence == self.next and not self.pieces and end <= self.edge and not fin:
+        if sequence == self.next and not self.pieces and end <= self.edge and self.fin is None:
             self.buffer += payload  # what nearly always happens
             self.next = end
             self.owed += 1
             return self.owed > 1 or not self.delayed
-        if end > self.edge:
-            payload = payload[: max(0, self.edge - sequence)]
+        last = self.edge if self.fin is None else self.fin  # of two FINs the first counts
+        if end > last:
+            payload = payload[: max(0, last - sequence)]
         if payload and sequence + len(payload) > self.next:
             self._keep(sequence, payload)
         self._join()

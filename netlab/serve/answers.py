@@ -42,6 +42,7 @@ NO_STORE: Field = (b"Cache-Control", b"no-store")
 NOSNIFF: Field = (b"X-Content-Type-Options", b"nosniff")
 RANGES_WELCOME: Field = (b"Accept-Ranges", b"bytes")
 VARY: Field = (b"Vary", b"Accept-Encoding")
+VARY_ACCEPT: Field = (b"Vary", b"Accept")
 SIDECARS = ((b"br", ".br"), (b"gzip", ".gz"))
 """Content codings, and the endings of files that hold them; the first is liked best."""
 HEADS = 512
@@ -224,6 +225,9 @@ def listing(site: Site, request: Request, folder: Folder) -> Generator[Wanted, A
 
     A folder can be large, so no step takes longer than `LINES` of its entries do: they are sorted in runs of so many
     while they are read, and the runs are merged while the lines are written.
+
+    The page has no validators, so ``*`` is all that a precondition can name. One counts only where the answer would be
+    200 (RFC 9110 section 13.2.1), that is, when everything could be read.
     """
     path = site.map_path(request.parts.path)
     key, backwards = SORTS.get(path.query, SORTS[b""])
@@ -237,16 +241,19 @@ def listing(site: Site, request: Request, folder: Folder) -> Generator[Wanted, A
                 yield Turn()
     except Refusal as refusal:
         return _not_given(refusal)
+    as_json = wants_json(request.all(b"accept"))
+    fields = [*([(b"Content-Type", b"application/json"), NOSNIFF] if as_json else PAGE_FIELDS), NO_STORE, VARY_ACCEPT]
+    known = conditional.evaluate(request, b"", None, site.wall() // SECOND)
+    if known:
+        return _known_already(known, False, tuple(fields))
     runs[-1].sort(key=key, reverse=backwards)
     entries = merge(*runs, key=key, reverse=backwards)
-    as_json = wants_json(request.all(b"accept"))
     content: list[bytes] = []
     for piece in listing_json(entries) if as_json else listing_page(path, entries):
         if content:
             yield Turn()
         content.append(piece)
-    fields = [(b"Content-Type", b"application/json"), NOSNIFF] if as_json else PAGE_FIELDS
-    return Answer(200, [*fields, NO_STORE, (b"Vary", b"Accept")], b"".join(content))
+    return Answer(200, fields, b"".join(content))
 
 
 # -- files ----------------------------------------------------------------------------------------------------------
@@ -350,7 +357,7 @@ def _whole(
 def _known_already(status: int, tagged: bool, fields: tuple[Field, ...]) -> Answer:
     """Give 412, or 304 with what RFC 9110 section 15.4.5 wants to be repeated and no more."""
     if status == 412:
-        text = "the file is not what the request takes it for"
+        text = "what is here is not what the request takes it for"
         page = refused(412, text, "RFC 9110 13", close=False)
         return Answer(412, page.fields, page.content, rule=page.rule, error=page.error, condition="failed")
     repeated = (b"Cache-Control", b"Vary", b"ETag" if tagged else b"Last-Modified")

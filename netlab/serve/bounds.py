@@ -23,7 +23,9 @@ class Bounds:
     head: int = 32 * 1024
     """Bytes of a whole head; more is 431. Trailers the same."""
     fields: int = 100
+    """Field lines of a head, or of trailers; more is 431."""
     chunk_line: int = 256
+    """Bytes of the line in front of a chunk; more is 400."""
     drain: int = 64 * 1024
     """Bytes of content nobody wants that are read, so that the connection can go on."""
     head_time: float = 10.0

@@ -106,6 +106,13 @@ def test_step_5_if_range_wants_the_same_bytes(value: bytes, holds: bool) -> None
     assert range_holds(request((b"If-Range", value)), TAG, THEN, NOW) is holds
 
 
+def test_step_5_a_date_is_weak_as_long_as_its_second_lasts() -> None:
+    """RFC 9110 section 8.8.2.2: the file may change again, and keep its date."""
+    asked = request((b"If-Range", AT))
+    assert [range_holds(asked, TAG, THEN, now) for now in (THEN - 1, THEN, THEN + 1)] == [False, False, True]
+    assert range_holds(request((b"If-Range", TAG)), TAG, THEN, THEN)
+
+
 def test_step_5_without_if_range_the_range_counts_and_with_two_it_does_not() -> None:
     assert range_holds(request(), TAG, THEN, NOW)
     assert not range_holds(request((b"If-Range", TAG), (b"If-Range", TAG)), TAG, THEN, NOW)

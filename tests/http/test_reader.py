@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from netlab.errors import RemoteProtocolError
 from netlab.http import Data, EndOfMessage, Limits, Reader, Request, Response
+from netlab.http.reader import request_head
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: www.example\r\nX: one\r\nx: two \r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
@@ -65,6 +66,15 @@ def test_however_it_is_cut_the_events_are_the_same(cuts):
 def test_cut_at_every_place():
     for place in range(len(CHUNKED)):
         assert read(CHUNKED, cuts=[place]) == read(CHUNKED)
+
+
+@pytest.mark.parametrize("long", [GET.replace(b"one", b"1" * 200), CHUNKED.replace(b"r: t", b"r: " + b"t" * 200)])
+def test_a_short_head_behind_something_long_that_was_cut_is_found(long):
+    data = long + b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+    whole = read(data)
+    assert len(whole) >= 4
+    for cuts in ([len(long) - 1], [len(long) - 1, len(long)], range(len(long) + 1), range(len(data))):
+        assert read(data, cuts=cuts) == whole
 
 
 @given(st.binary(max_size=200))
@@ -183,6 +193,81 @@ def test_chunk_extensions_are_limited_all_together():
         read(CHUNKED.partition(b"5;")[0] + chunks, limits=Limits(extensions=50))
 
 
+def test_chunk_extensions_are_counted_anew_for_each_message():
+    message = CHUNKED.partition(b"5;")[0] + b"1;aaaa=bbbb\r\nx\r\n" * 3 + b"0\r\n\r\n"
+    assert len(read(message * 4, limits=Limits(extensions=50))) == 4 * 3
+
+
+AT_ITS_LIMIT = {
+    "the first line": (b"GET /%s HTTP/1.1" % (b"a" * 86) + b"\r\nHost: h\r\n\r\n", b"a HTTP", 414),
+    "the head": (b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 172 + b"\r\n\r\n", b"a\r\n", 431),
+    "a chunk line": (CHUNKED.replace(b"6\r\n", b"6;" + b"a" * 48 + b"\r\n"), b"a\r\n", 400),
+    "the trailers": (CHUNKED.replace(b"r: t", b"r: " + b"t" * 191), b"t\r\n", 431),
+}
+LOW = Limits(line=100, head=200, chunk_line=50)
+
+
+@pytest.mark.parametrize("what", AT_ITS_LIMIT)
+def test_what_is_as_long_as_its_limit_is_taken_however_it_is_cut_and_one_byte_more_is_not(what):
+    data, behind, status = AT_ITS_LIMIT[what]
+    whole = read(data, limits=LOW)
+    assert all(read(data, cuts=[cut], limits=LOW) == whole for cut in range(len(data)))
+    assert read(data, cuts=range(len(data)), limits=LOW) == whole
+    longer = data.replace(behind, b"a" + behind)
+    for cuts in ([], range(len(longer))):
+        with pytest.raises(RemoteProtocolError, match="longer") as caught:
+            read(longer, cuts=cuts, limits=LOW)
+        assert caught.value.status_hint == status
+
+
+class Watched(bytearray):
+    """Counts how many of its bytes are looked through."""
+
+    looked = 0
+
+    def find(self, what, start=0, end=None):
+        self.looked += max(0, min(len(self), len(self) if end is None else end) - start)
+        return super().find(what, start, len(self) if end is None else end)
+
+    def count(self, what, start=0):
+        self.looked += len(self) - start
+        return super().count(what, start)
+
+    def __contains__(self, what):
+        self.looked += len(self)
+        return super().__contains__(what)
+
+
+@pytest.mark.parametrize("before", [b"GET / HTTP/1.1\r\nHost: h\r\n", CHUNKED[: CHUNKED.index(b"Trailer")]])
+def test_who_sends_byte_by_byte_makes_nobody_search_all_of_it_again_each_time(before):
+    """Searched anew with each byte, this would be hundreds of millions."""
+    reader, watched = Reader("server"), Watched()
+    reader._buffer = watched
+    fields = (b"X: " + b"x" * 330 + b"\r\n") * 97
+    for byte in before + fields:
+        reader.feed(bytes([byte]))
+        while reader.next_event():
+            pass
+    assert not reader.done and watched.looked < 12 * len(before + fields)
+    reader.feed(b"\r\n")
+    while reader.next_event():
+        pass
+    assert reader.done
+
+
+@pytest.mark.parametrize("before", [b"GET / HTTP/1.1\r\nHost: h\r\n", CHUNKED[: CHUNKED.index(b"Trailer")]])
+@pytest.mark.parametrize("line", [b"X: y\n", b"X\n", b"\n", b"X: y\r\n\n", b"X: y\r\n\rZ\n"])
+def test_a_bare_lf_is_refused_as_soon_as_it_comes(before, line):
+    reader = Reader("server")
+    for byte in before + line[:-1]:
+        reader.feed(bytes([byte]))
+        while reader.next_event():
+            pass
+    reader.feed(b"\n")
+    with pytest.raises(RemoteProtocolError, match="bare LF"):
+        reader.next_event()
+
+
 @pytest.mark.parametrize("data", [GET[:20], POST[:-2], CHUNKED[:-3], CHUNKED[:70]])
 def test_an_end_in_the_middle_is_an_error(data):
     with pytest.raises(RemoteProtocolError, match="ended inside"):
@@ -206,6 +291,48 @@ def test_http_1_2_is_read_as_1_1_and_1_0_needs_no_host():
 )
 def test_the_four_forms_of_a_target(target, method, parts):
     assert read(method + b" " + target + b" HTTP/1.1\r\nHost: h\r\n\r\n")[0].parts == parts
+
+
+# -- what was read before -----------------------------------------------------------------------------------------
+
+SEEN = b"GET /seen HTTP/1.1\r\nHost: h\r\nA: 1\r\nB: 2\r\n\r\n"
+
+
+@pytest.fixture
+def seen():
+    """What a reader with the usual limits has read, and would know again."""
+    (request, _) = read(SEEN)
+    assert Reader("server").again(SEEN) == request
+    return SEEN
+
+
+@pytest.mark.parametrize(
+    ("limits", "status"), [(Limits(fields=2), 431), (Limits(line=17), 414), (Limits(head=38), 431)]
+)
+def test_what_a_lenient_reader_has_read_does_not_pass_a_strict_one(seen, limits, status):
+    assert Reader("server", limits).again(seen) is None
+    with pytest.raises(RemoteProtocolError) as caught:
+        read(seen, limits=limits)
+    assert caught.value.status_hint == status
+
+
+def test_a_parser_of_ones_own_is_asked_also_for_what_was_read_before(seen):
+    own = Reader("server", parse=lambda head: request_head(head.replace(b"/seen", b"/mine")))
+    assert own.again(seen) is None
+    own.feed(seen)
+    assert own.next_event().target == b"/mine"
+
+
+def test_only_a_whole_head_at_its_place_is_known_again(seen):
+    assert Reader("server").again(seen[:-1]) is None
+    begun = Reader("server")
+    begun.feed(b"P")
+    assert begun.again(seen) is None
+    waiting = Reader("server")
+    assert waiting.again(seen) and waiting.again(seen) is None  # the first is not at its end
+    assert isinstance(waiting.next_event(), EndOfMessage)
+    waiting.next_message()
+    assert waiting.again(seen)
 
 
 # -- responses ----------------------------------------------------------------------------------------------------

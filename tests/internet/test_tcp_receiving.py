@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,6 +61,44 @@ def test_what_is_beyond_the_window_is_cut_off() -> None:
     receiving = begun(receive_buffer=100)
     assert receiving.take(1000, bytes(250), True)
     assert len(receiving.buffer) == 100 and not receiving.finished and receiving.told() == 0
+
+
+def test_the_window_stays_while_a_piece_is_missing_though_the_program_reads() -> None:
+    """RFC 5681 section 2: with another window an acknowledgement is no duplicate, and nothing is sent again early."""
+    receiving = begun(receive_buffer=10_000)
+    receiving.take(1000, bytes(1000), False)
+    receiving.told()
+    receiving.take(3000, bytes(1000), False)  # 2000 to 2999 are missing
+    windows = [receiving.told()]
+    receiving.read(1000)
+    receiving.take(4000, bytes(1000), False)
+    windows.append(receiving.told())
+    assert windows == [9000, 9000] and not receiving.worth_telling()
+    receiving.take(2000, bytes(1000), False)
+    receiving.read(3000)
+    assert receiving.told() == 10_000 and receiving.next == 5000
+
+
+@pytest.mark.parametrize("early", [(), (101, 110), (103, 106), (110, 120)])
+def test_what_is_behind_a_fin_is_ignored(early: tuple[int, ...]) -> None:
+    """RFC 9293 section 3.10.7.4, seventh. Only somebody hostile sends that; the order must not matter."""
+    text = pattern(130)
+    receiving = begun()
+    if early:
+        receiving.take(1000 + early[0], text[slice(*early)], False)
+    assert receiving.take(1100, text[100:103], True) and not receiving.finished
+    receiving.take(1000, text[:120], True)  # goes on behind the FIN, and has one of its own
+    assert receiving.finished and receiving.pieces == [] and bytes(receiving.buffer) == text[:103]
+    assert receiving.take(1104, text[104:], True), "an acknowledgement says where we are"
+    assert receiving.next == 1104 and bytes(receiving.buffer) == text[:103]
+
+
+def test_a_fin_in_front_of_what_has_come_is_none() -> None:
+    receiving = begun()
+    receiving.take(1000, b"hello", False)
+    receiving.take(1002, b"", True)
+    receiving.take(1005, b"!", True)
+    assert bytes(receiving.buffer) == b"hello!" and receiving.finished and receiving.next == 1007
 
 
 def test_repeated_early_pieces_take_no_more_room() -> None:

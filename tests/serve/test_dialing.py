@@ -71,7 +71,7 @@ def test_families_take_turns_the_preferred_one_first():
 
 def test_the_first_that_answers_wins():
     with answering() as good:
-        assert race([good]) == ("127.0.0.1", 1) or race([good]) == ("127.0.0.1", 0)
+        assert race([good])[0] == "127.0.0.1"
 
 
 def test_one_that_refuses_makes_the_next_one_begin_at_once():

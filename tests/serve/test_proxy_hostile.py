@@ -131,10 +131,10 @@ def test_clients_that_come_and_go_at_every_point(watched):
             sock.sendall(request[:cut])
             reset(sock)
         with contextlib.ExitStack() as stack:  # silent ones are cut off by their deadlines
-            for cut in (0, 1, 30):
-                sock = stack.enter_context(client_of(watched))
+            silent = [stack.enter_context(client_of(watched)) for _ in range(3)]
+            for sock, cut in zip(silent, (0, 1, 30), strict=True):
                 sock.sendall(request[:cut])
-            assert all(read_all(sock)[:9] in (b"", b"HTTP/1.1 ") for sock in [sock])
+            assert [read_all(sock)[:13] for sock in silent] == [b"", b"HTTP/1.1 408 ", b"HTTP/1.1 408 "]
 
 
 def test_tunnels_that_are_cut_in_every_way():

@@ -32,6 +32,8 @@ from tests.support.asking import ask, get
 
 pytestmark = pytest.mark.network
 
+LONG_AGO, LATER = "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 01 Oct 2090 00:00:00 GMT"
+YEAR_2090 = 3_786_912_000
 GET = b"GET /index.html HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
 
@@ -101,7 +103,8 @@ def test_a_part_outside_is_416_and_a_wish_that_is_none_gets_all(server, data):
     assert get(server, "/data.bin", "HEAD", Range="bytes=0-3")[0] == 200
 
 
-def test_if_range_gives_the_part_only_of_the_file_that_is_meant(server, data):
+def test_if_range_gives_the_part_only_of_the_file_that_is_meant(server, site, data):
+    os.utime(site / "data.bin", (86_400, 86_400))
     headers = get(server, "/data.bin")[1]
     for validator, status in (
         (headers["ETag"], 206),
@@ -112,6 +115,13 @@ def test_if_range_gives_the_part_only_of_the_file_that_is_meant(server, data):
         assert get(server, "/data.bin", Range="bytes=0-3", **{"If-Range": validator})[0] == status
 
 
+def test_if_range_with_the_date_of_this_very_second_gives_all_of_the_file(server, site, data):
+    """It may change again before the second is over. (From the future: changed when it is sent.)"""
+    os.utime(site / "data.bin", (YEAR_2090, YEAR_2090))
+    date = get(server, "/data.bin")[1]["Last-Modified"]
+    assert get(server, "/data.bin", Range="bytes=0-3", **{"If-Range": date})[0] == 200
+
+
 # -- conditions ---------------------------------------------------------------------------------------------------
 
 
@@ -119,7 +129,7 @@ def test_a_condition_that_does_not_hold_is_412(server):
     tag = get(server, "/index.html")[1]["ETag"]
     assert get(server, "/index.html", **{"If-Match": tag})[0] == 200
     assert get(server, "/index.html", **{"If-Match": '"x"'})[0] == 412
-    assert get(server, "/index.html", **{"If-Unmodified-Since": "Sun, 06 Nov 1994 08:49:37 GMT"})[0] == 412
+    assert get(server, "/index.html", **{"If-Unmodified-Since": LONG_AGO})[0] == 412
     assert [server.details(n)["conditional_result"] for n in range(4)] == ["", "", "failed", "failed"]
 
 
@@ -228,6 +238,34 @@ def test_a_listing_is_sorted_as_asked_and_a_table_and_json(server, site):
     for wrong in ("/index.html", "/no", "/../", "sub/", "../", 5):
         with pytest.raises(UsageError, match="path"):
             server.listing(wrong)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "status"),
+    [
+        ({"If-Match": "*"}, 200), ({"If-Match": '"x"'}, 412), ({"If-None-Match": "*"}, 304),
+        ({"If-None-Match": '"x"'}, 200), ({"If-Match": '"x"', "If-None-Match": "*"}, 412),
+        ({"If-Modified-Since": LATER}, 200), ({"If-Unmodified-Since": LONG_AGO}, 200),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_listing_is_there_for_a_star_and_has_no_tag_and_no_date(server, method, conditions, status):
+    """RFC 9110 sections 13.1.1 to 13.1.4."""
+    got, headers, content = get(server, "/sub/", method, **conditions)
+    assert got == status and bool(content) == (method == "GET" and status != 304)
+    if status == 304:
+        assert (headers["Cache-Control"], headers["Vary"]) == ("no-store", "Accept")
+        assert headers["ETag"] is None and headers["Content-Type"] is None
+
+
+def test_a_condition_does_not_hide_that_a_folder_cannot_be_read(server, monkeypatch):
+    """RFC 9110 section 13.2.1: it counts only where the answer would be 200."""
+
+    def broken(folder):
+        raise files.Refusal(500, "the disk could not be read")
+
+    monkeypatch.setattr(files.Folder, "entries", broken)
+    assert get(server, "/sub/", **{"If-Match": '"x"'})[0] == 500
 
 
 def test_names_that_are_not_utf_8_can_be_opened_by_their_link(server, site):
@@ -418,21 +456,29 @@ def test_one_address_can_be_limited_and_others_get_in(site):
 
 
 def test_who_takes_nothing_is_given_up_and_who_takes_slowly_is_not(site):
-    os.truncate(site / "big.bin", 60_000_000)
-    with netlab.WebServer(site, port=0, limits={"write_time": 0.5}) as server:
-        with socket.create_connection((server.host, server.port), timeout=10) as sock:
+    """The slow one takes something a hundred times in the time that it may take nothing, and all together longer."""
+    patience, size = 1.5, 60_000_000
+    os.truncate(site / "big.bin", size)
+    with netlab.WebServer(site, port=0, limits={"write_time": patience}) as server:
+        with socket.create_connection((server.host, server.port), timeout=20) as sock:
             sock.sendall(b"GET /big.bin HTTP/1.1\r\nHost: h\r\n\r\n")
             began = time.monotonic()
-            while not server.log["error"].tolist() and time.monotonic() - began < 8:
+            while not server.log["error"].tolist() and time.monotonic() - began < 20:
                 time.sleep(0.1)
         assert server.log["error"].tolist() == ["the client took nothing of it for too long"]
-        with socket.create_connection((server.host, server.port), timeout=10) as sock:
+        with socket.socket() as sock:
+            sock.settimeout(20)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)  # so that what it takes is felt at once
+            sock.connect((server.host, server.port))
             sock.sendall(b"GET /big.bin HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-            got = 0
-            while piece := sock.recv(3_000_000):
+            got, began = 0, time.monotonic()
+            while time.monotonic() - began < 1.5 * patience:
+                got += len(sock.recv(65_536))
+                time.sleep(0.01)
+            assert got < size / 2, "the server is not done yet"
+            while piece := sock.recv(1 << 20):
                 got += len(piece)
-                time.sleep(0.03)
-        assert got > 60_000_000
+        assert got > size
 
 
 def test_slow_content_is_given_up(site):
