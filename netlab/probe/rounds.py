@@ -92,7 +92,7 @@ class Rounds:
         self._round = 0
         self._highest = first_ttl - 1
         self._flows = flows
-        self._ends: dict[tuple[int, int], int] = {}  # flow, TTL with a final answer → the last round that saw it
+        self._ends: dict[int, dict[int, int]] = {}  # flow → TTL with a final answer → the last round that saw it
         self._end: int | None = None  # of the present round
         self._probes = self._all(phases)
 
@@ -126,9 +126,8 @@ class Rounds:
 
         None: nobody did lately.
         """
-        flow, memory = self._flow_of(round), END_MEMORY * self._flows
-        known = ((ttl, seen) for (whose, ttl), seen in self._ends.items() if whose == flow)
-        return min((ttl for ttl, seen in known if seen > self._round - memory), default=None)
+        known, memory = self._ends.get(self._flow_of(round), {}), END_MEMORY * self._flows
+        return min((ttl for ttl, seen in known.items() if seen > self._round - memory), default=None)
 
     @property
     def highest_ttl(self) -> int:
@@ -146,8 +145,8 @@ class Rounds:
         if answered(row):
             self._highest = max(self._highest, row["ttl"])
             if is_final(row):
-                place = self._flow_of(row["round"]), row["ttl"]
-                self._ends[place] = max(self._ends.get(place, 0), row["round"])
+                ends = self._ends.setdefault(self._flow_of(row["round"]), {})
+                ends[row["ttl"]] = max(ends.get(row["ttl"], 0), row["round"])
                 self._end = self.end_of(self._round)
 
 
