@@ -30,6 +30,8 @@ MOST = 200_000
 """Bytes that are written in all; they fit into the send buffer, so that send never has to wait."""
 MOST_ASKED = 1 << 20
 """Bytes that one recv may ask for."""
+ENDS = 100
+"""How often `Talk.recv` gives nothing, before it says that this will not change."""
 DAY = 86_400_000
 """ms."""
 LETTERS = b"abcdefghijklmnopqrstuvwxyz"
@@ -56,6 +58,7 @@ class Talk:
     packets: list[dict[str, Any]] = field(default_factory=list)
     """Rows of PACKETS, for ``netlab.plot.sequence``."""
     _left: list[bytes] | None = None
+    _ends: int = 0
 
     def __repr__(self) -> str:
         reads = [row for row in self._reads() if row["bytes"]]
@@ -87,10 +90,17 @@ class Talk:
         return _table(self.steps, PROGRESS)
 
     def recv(self, limit: int) -> bytes:
-        """Give the next piece that the server's recv gave, at most ``limit`` bytes of it; ``b""`` at the end."""
+        """Give the next piece that the server's recv gave, at most ``limit`` bytes of it; ``b""`` at the end.
+
+        A socket says ``b""`` as often as it is asked. This one raises EOFError when it has said so `ENDS` times: whoever
+        asks on has a loop that does not look for the end, and would never come out of it.
+        """
         if self._left is None:
             self._left = [row["data"] for row in reversed(self._reads()) if row["bytes"]]
         if limit < 1 or not self._left:
+            self._ends += 1
+            if self._ends > ENDS:
+                raise EOFError(f'recv has given b"" {ENDS} times, which means the end: leave your loop then')
             return b""
         piece = self._left.pop()
         if len(piece) > limit:

@@ -103,6 +103,16 @@ def test_recv_hands_out_the_pieces_again() -> None:
     assert [made.recv(2), made.recv(9), made.recv(9), made.recv(9), made.recv(9)] == [b"ab", b"cde", b"fgh", b"", b""]
 
 
+def test_a_loop_that_does_not_look_for_the_end_is_told_of_it() -> None:
+    """Or a cell of the notebook would never end."""
+    made = talk([b"abc"], "server", network="line")
+    data = b""
+    with pytest.raises(EOFError, match=r'recv has given b"" 100 times, which means the end: leave your loop then'):
+        while not data.endswith(b"\r\n"):
+            data += made.recv(9)
+    assert data == b"abc"
+
+
 def test_the_same_talk_is_the_same_again() -> None:
     one, two = (talk([600] * 3, "www", network="transatlantic") for _ in range(2))
     assert one.calls.equals(two.calls) and one.progress.equals(two.progress) and one.packets == two.packets
