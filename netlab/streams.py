@@ -92,8 +92,8 @@ class Talk:
     def recv(self, limit: int) -> bytes:
         """Give the next piece that the server's recv gave, at most ``limit`` bytes of it; ``b""`` at the end.
 
-        A socket says ``b""`` as often as it is asked. This one raises EOFError when it has said so `ENDS` times: whoever
-        asks on has a loop that does not look for the end, and would never come out of it.
+        A socket says ``b""`` as often as it is asked. This one raises EOFError when it has said so `ENDS` times:
+        whoever asks on has a loop that does not look for the end, and would never come out of it.
         """
         if self._left is None:
             self._left = [row["data"] for row in reversed(self._reads()) if row["bytes"]]

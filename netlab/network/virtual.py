@@ -32,6 +32,7 @@ from netlab.internet.randomness import stream
 from netlab.internet.tables import did_you_mean
 from netlab.network.base import Arrival, Family, ProtocolName, Refused, Sent, Usable
 from netlab.network.files import write_packets
+from netlab.network.garbage import rare_collections
 
 PATIENCE = 5.0
 """Seconds of real time that a measurement waits for another thread's to end."""
@@ -119,7 +120,8 @@ class VirtualNetwork(Usable):
         """Drive the world as a measurement does, for what is no measurement: a client of its hosts' TCP."""
         self.begin()
         try:
-            yield self._running()
+            with rare_collections():
+                yield self._running()
         finally:
             for inbox in self._inboxes.values():
                 inbox.clear()
