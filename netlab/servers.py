@@ -59,7 +59,8 @@ class WebServer(Server):
         A listening socket of your own, TCP or Unix, instead of ``host`` and ``port``. No browser opens a Unix socket;
         curl does: ``curl --unix-socket PATH http://localhost/``.
     ssl_context
-        An ``ssl.SSLContext`` with a certificate: the server speaks https.
+        An ``ssl.SSLContext`` with a certificate: the server speaks https. A handshake that fails, since the client does
+        not trust the certificate for example, is a row with that reason.
     limits
         Names and values of ``netlab.serve.bounds.Bounds``, such as ``{"head_time": 2.0, "per_client": 8}``.
     etag

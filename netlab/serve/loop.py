@@ -307,7 +307,7 @@ class Loop:
             self.ready.append(peer)
         except StopIteration:
             self._end(peer)
-        except (DialFailed, RemoteProtocolError) as failure:
+        except (DialFailed, Gone, RemoteProtocolError) as failure:
             self._throw(peer, failure)
         except OSError as error:  # EIO: it is not the other side, but the disk
             self._throw(peer, error if error.errno == errno.EIO else gone(peer))

@@ -84,9 +84,16 @@ def gone(peer: Peer) -> Gone:
 
 
 def _shake_hands(loop: Loop, peer: Peer) -> None:
-    """Go on with the handshake of TLS. Whoever speaks plain HTTP instead is answered plainly, by the exception."""
+    """Go on with the handshake of TLS. Whoever speaks plain HTTP instead is answered plainly, by an exception; whoever
+    cannot agree with us, or does not trust us, is gone, and the exception says why."""
     if not speaks_plainly(peer.socket):
-        peer.socket.do_handshake()
+        try:
+            peer.socket.do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, ssl.SSLEOFError):
+            raise  # it goes on, or the other side has left
+        except ssl.SSLError as error:
+            why = (error.reason or str(error)).replace("_", " ").lower()
+            raise Gone(f"the TLS handshake failed: {why}") from error
         peer.shaking = False
         return
     watch = peer.watch

@@ -125,7 +125,10 @@ class _Conversation(Exchange):
                 self._log(answer, answer.error, keep)
                 self._after(plain, keep)
             yield from linger(connection, self.bounds)
-        except Gone:
+        except Gone as gone:
+            if str(gone) and not self.received:  # there was no request, but whoever serves should know why
+                self.answered = connection.now()
+                self._log(Answer(400, (), rule="RFC 8446 4"), str(gone), False)
             return
         finally:
             self._close_file()

@@ -1,4 +1,4 @@
-"""Who speaks plain HTTP to a port that speaks TLS is told so, as nginx does; a handshake that fails ends quietly."""
+"""Who speaks plain HTTP to a port that speaks TLS is told so, as nginx does; a handshake that fails has a row."""
 
 from __future__ import annotations
 
@@ -69,8 +69,14 @@ def test_also_when_it_comes_late_and_is_long(server: netlab.WebServer) -> None:
     still_serves(server)
 
 
-@pytest.mark.parametrize("data", [b"\x16\x03\x01\x00\xff\x00", b"\x80\x2e\x01", b"\x00" * 20, b"\r\n\r\n", b""])
-def test_a_handshake_that_fails_leaves_nothing_behind(server: netlab.WebServer, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "rows"),
+    [(b"\x16\x03\x01\x00\xff\x00", 0), (b"\x80\x2e\x01", 0), (b"", 0), (b"\x00" * 20, 1), (b"\r\n\r\n\r\n", 1)],
+)
+def test_a_handshake_that_fails_leaves_nothing_behind_but_its_row(
+    server: netlab.WebServer, data: bytes, rows: int
+) -> None:
+    """Whoever leaves in the middle of it has none: there was no request, and nothing was wrong."""
     before = len(os.listdir("/proc/self/fd"))
     with connected(server) as client:
         with contextlib.suppress(OSError):  # it may be reset at any time
@@ -82,4 +88,16 @@ def test_a_handshake_that_fails_leaves_nothing_behind(server: netlab.WebServer, 
     while server.connections or len(os.listdir("/proc/self/fd")) > before:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert server.log["status"].tolist() == [200]
+    assert sorted(server.log["status"]) == [200] + [400] * rows
+    for error in server.log["error"][server.log["status"] == 400]:
+        assert error.startswith("the TLS handshake failed: ")
+
+
+def test_a_client_that_does_not_trust_the_certificate_is_a_row_that_says_so(server: netlab.WebServer) -> None:
+    with connected(server) as client, pytest.raises(ssl.SSLCertVerificationError):
+        ssl.create_default_context().wrap_socket(client, server_hostname="localhost")
+    still_serves(server)
+    log = server.log
+    assert log["status"].tolist() == [400, 200] and log["response_bytes"].tolist()[0] == 0
+    assert "unknown ca" in log["error"][0] and log["rule"][0] == "RFC 8446 4"
+    assert server.details(0)["close_reason"] == log["error"][0] and server.statuses == {200: 1, 400: 1}
