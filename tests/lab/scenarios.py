@@ -434,12 +434,15 @@ def network() -> None:
             network.begin()
             arrival, sent = _echo(network, family, destination)
             assert wire.transport(wire.parse(arrival.packet)).payload == b"through the lab"
-            rtt = arrival.at - sent.at
-            assert 13_900_000 < rtt < 2_000_000_000, rtt  # one clock on both ends, whatever else the machine does
+            rtts = [arrival.at - sent.at]
+            while min(rtts) >= 100_000_000 and len(rtts) < 5:  # other work held it up
+                arrival, sent = _echo(network, family, destination)
+                rtts.append(arrival.at - sent.at)
+            assert 13_900_000 < min(rtts) < 100_000_000, rtts
             network.end()
         rows = network.packets()
         here = [row for row in rows if row["summary"].startswith("192.0.2.1 > 203.0.113.1 ICMP echo request")]
-        assert [(row["at"], row["action"]) for row in here] == [
+        assert [(row["at"], row["action"]) for row in here[:4]] == [
             ("alice", "sent"), ("left", "forwarded"), ("right", "forwarded"), ("bob", "delivered")], here  # fmt: skip
         assert abs(here[0]["time"] - time.time_ns()) < 60_000_000_000
         assert {row["at"] for row in network.packets(node="left")} == {"left"}

@@ -51,7 +51,7 @@ def test_a_server_and_a_client_on_real_hosts(folder: Path) -> None:
     assert page.groupby("object")["status"].max().tolist() == [200, 200]
     assert set(page["network"]) == {"lab:line"} and set(page["address"]) == {"203.0.113.80"}
     connect = page[page["phase"] == "connect"]["duration_ms"].iloc[0]
-    assert 22 <= connect < 5_000, "a round trip of the world, and what this machine adds"
+    assert 22 <= connect < 500, "a round trip of the world, and what this machine adds"
     assert named["status"].max() == 200
     assert any(row["protocol"] == "tcp" and row["at"] == "r2" for row in packets), "it went through the world"
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import netlab
@@ -67,13 +68,17 @@ def test_the_lab_shows_the_path_of_the_virtual_internet(
     monkeypatch.setattr(network, "_raw", MODES[mode])
     to = DESTINATIONS[network.world.name]
     truth = netlab.traceroute(to, protocol, family=family, attempts=2, network=network.world)
-    table = netlab.traceroute(to, protocol, family=family, attempts=2, network=network)
-    assert path_of(rows_of(table)) == path_of(rows_of(truth))
-    assert set(table["network"]) == {f"lab:{network.world.name}"}
-    shortest = {which: each.groupby("ttl")["rtt_ms"].min() for which, each in (("lab", table), ("exact", truth))}
-    late = (shortest["lab"] - shortest["exact"]).dropna()
-    assert late.min() > -0.5, "nothing is faster than its delays"
-    assert late.min() < LATE, "other work may hold some of them up, not all"
+    exact = truth.groupby("ttl")["rtt_ms"].min()
+    tables = []
+    for _ in range(5):  # other work may hold an answer up, but not each time
+        table = netlab.traceroute(to, protocol, family=family, attempts=2, network=network)
+        assert path_of(rows_of(table)) == path_of(rows_of(truth))
+        assert set(table["network"]) == {f"lab:{network.world.name}"}
+        tables.append(table)
+        late = (pd.concat(tables).groupby("ttl")["rtt_ms"].min() - exact).dropna()
+        if late.max() < LATE:
+            break
+    assert late.min() > -0.5 and late.max() < LATE
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -240,7 +240,7 @@ def test_a_process_with_very_many_descriptors_can_measure(kernel: KernelNet, mon
     assert one(network)
     began = time.monotonic()
     assert network.receive(network.now() + 30_000_000) is None
-    assert 0.03 <= time.monotonic() - began < 5
+    assert 0.03 <= time.monotonic() - began < 0.5
     network.end()
 
 
@@ -264,7 +264,7 @@ def test_bytes_that_are_no_packet_are_refused(kernel: KernelNet) -> None:
     network.end()
 
 
-def test_a_thousand_addresses_are_measured_without_waiting_for_each(kernel: KernelNet) -> None:
+def test_a_thousand_addresses_take_less_than_a_second(kernel: KernelNet) -> None:
     """One echo to each, answers and stamps read as they come; measured: 0.1 s. The limit has room for busy machines."""
     network = kernel.network(raw=True)
     network.begin()
@@ -280,7 +280,7 @@ def test_a_thousand_addresses_are_measured_without_waiting_for_each(kernel: Kern
     took = time.monotonic() - began
     network.end()
     assert answers == 1000
-    assert took < 20
+    assert took < 2
 
 
 def test_packets_are_kept_up_to_a_limit(kernel: KernelNet, monkeypatch: pytest.MonkeyPatch) -> None:
