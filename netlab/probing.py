@@ -76,8 +76,7 @@ class PingOptions:
         least = LEAST_UDP_PAYLOAD if self.protocol == "udp" else 0
         self.size = [whole("size", size, least, LARGEST_PAYLOAD[self.family or 6] - 8) for size in self.sizes]
         for name in ("dont_fragment", "adaptive"):
-            if not isinstance(getattr(self, name), bool):
-                raise UsageError(name, getattr(self, name), "must be True or False")
+            yes_or_no(name, getattr(self, name))
         if self.source is not None and not isinstance(self.source, str):
             raise UsageError("source", self.source, "must be an address (on a virtual network also a name), as text")
         self.pattern = check_pattern(self.pattern)
@@ -93,14 +92,15 @@ class PingOptions:
         return listed
 
 
-def whole(name: str, value: Any, least: int, most: int) -> int:
-    """Give ``value`` as an int, also from numpy; raises UsageError unless it is a whole number in this range."""
+def whole(name: str, value: Any, least: int, most: int, of: str = "") -> int:
+    """Give ``value`` as an int, also from numpy; raises UsageError unless it is a whole number in this range. ``of`` is
+    the unit that the message tells, in the plural."""
     try:
         number = index(value)
     except TypeError:
         number = least - 1
     if isinstance(value, bool) or not least <= number <= most:
-        raise UsageError(name, value, f"must be a whole number from {least} to {most}")
+        raise UsageError(name, value, f"must be a whole number{f' of {of},' if of else ''} from {least} to {most}")
     return number
 
 
@@ -115,6 +115,11 @@ def seconds(name: str, value: Any, least: float | None = None, above: float | No
         limit = f"at least {least:g}" if least is not None else f"more than {above:g}"
         raise UsageError(name, value, f"must be a number of seconds, {limit} and at most 86400")
     return number
+
+
+def yes_or_no(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise UsageError(name, value, "must be True or False")
 
 
 def one_of(name: str, value: object, allowed: Sequence[object]) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from netlab.errors import UsageError
 from netlab.internet import tcp
-from netlab.probing import whole
+from netlab.probing import whole, yes_or_no
 from netlab.talking import AT_ONCE, MS, PROGRESS, Conversation, How
 
 if TYPE_CHECKING:
@@ -185,8 +185,7 @@ def talk(
     if not chosen.virtual:
         raise UsageError("network", chosen.name, 'must be a virtual one, such as netlab.use("line")')
     for name, value in (("nagle", nagle), ("delayed_ack", delayed_ack)):
-        if not isinstance(value, bool):
-            raise UsageError(name, value, "must be True or False")
+        yes_or_no(name, value)
     if server not in SERVERS:
         raise UsageError("server", server, f"must be one of {', '.join(SERVERS)}")
     ours = tcp.Options(mss=mss, nagle=nagle, delayed_ack=delayed_ack).checked()

@@ -76,7 +76,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api_mtu": FACADE_MAY | {"api"},
     "api_multipath": FACADE_MAY | {"api"},
     "api_verdict": FACADE_MAY | {"api"},
-    "widgets": {"api", "api_fetch", "api_raw", "frames", "http", "plot", "servers", "streams", "ways"},
+    "widgets": {"api", "api_fetch", "api_raw", "frames", "http", "plot", "probing", "servers", "streams", "ways"},
     "talking": {"internet"},
     "streams": {"api", "talking", "internet", "network", "probing", "frames"},
     "teach": {

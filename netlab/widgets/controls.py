@@ -2,7 +2,7 @@
 
 A slider acts when it is let go (``continuous_update=False``). Times have a scale of round values in ratio steps,
 because both 10 ms and 5 s must be easy to reach with the arrow keys. A slider moves what is out of its range to its end
-without a word; where a control stands at first is therefore checked before, by `whole_from` and its like.
+without a word; where a control stands at first is therefore checked before.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from math import isfinite
-from operator import index
 from typing import Any
 
 import ipywidgets as widgets
@@ -30,30 +29,12 @@ def _look() -> dict[str, Any]:
     return {"style": {"description_width": DESCRIPTION}, "layout": widgets.Layout(width="auto", min_width="260px")}
 
 
-def whole_from(low: int, high: int, unit: str, name: str, value: Any) -> int:
-    """Give an argument as a whole number in the range of its slider; raises UsageError. ``unit``: in the plural."""
-    try:
-        number = low - 1 if isinstance(value, bool) else index(value)
-    except TypeError:
-        number = low - 1
-    if not low <= number <= high:
-        raise UsageError(name, value, f"must be a whole number of {unit}, from {low} to {high}")
-    return number
-
-
 def number_from(low: float, high: float, unit: str, name: str, value: Any) -> float:
-    """The same for a number that need not be whole."""
+    """Give an argument as a number in the range of its slider; raises UsageError. ``unit``: in the plural."""
     good = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     if not good or not low <= value <= high:
         raise UsageError(name, value, f"must be a number of {unit}, from {low:g} to {high:g}")
     return float(value)
-
-
-def one_of(allowed: Sequence[Any], name: str, value: Any) -> Any:
-    """Give an argument that is one of a few; raises UsageError."""
-    if not any(value is each or (type(value) is type(each) and value == each) for each in allowed):
-        raise UsageError(name, value, f"must be one of {', '.join(map(str, allowed))}")
-    return value
 
 
 def whole(key: str, value: int, low: int, high: int, step: int = 1) -> Any:

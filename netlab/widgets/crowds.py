@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netlab import frames, plot, stats
+from netlab import frames, plot, probing, stats
 from netlab.errors import NameNotFound, UsageError
 from netlab.plot import Figure
 from netlab.servers import WebServer
@@ -84,12 +84,12 @@ class CrowdPanel(Panel):
     ) -> None:
         self.networks, self.host = Networks(network), host
         _check_host(self.networks, host)
-        rate = controls.whole_from(*RATES, "clients per second", "rate", rate)
-        count = controls.whole_from(*COUNTS, "clients", "count", count)
-        mode = controls.one_of(MODES, "mode", mode)
-        workers = controls.whole_from(*WORKERS, "workers", "workers", workers)
-        slow = controls.whole_from(*SLOW, "slow readers in 100", "slow", slow)
-        connections = controls.whole_from(0, 10_000, "connections (0: any number)", "connections", connections)
+        rate = probing.whole("rate", rate, *RATES, of="clients per second")
+        count = probing.whole("count", count, *COUNTS, of="clients")
+        probing.one_of("mode", mode, MODES)
+        workers = probing.whole("workers", workers, *WORKERS, of="workers")
+        slow = probing.whole("slow", slow, *SLOW, of="slow readers in 100")
+        connections = probing.whole("connections", connections, 0, 10_000, of="connections (0: any number)")
         self.queue: DataFrame | None = None
         self._crowd = frames.table([], frames.LOAD)
         self.rate = controls.whole("clients per second", rate, *RATES, 5)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netlab import api, frames, plot
+from netlab import api, frames, plot, probing
 from netlab.api_fetch import fetch_page
 from netlab.plot import Figure
 from netlab.servers import WebServer
@@ -87,12 +87,12 @@ class PagePanel(Panel):
         keep_alive: bool = True,
         slow_ms: int = 5,
     ) -> None:
-        objects = controls.whole_from(0, MOST, "objects", "objects", objects)
-        size = controls.whole_from(*SIZES, "bytes", "size", size)
+        objects = probing.whole("objects", objects, 0, MOST, of="objects")
+        size = probing.whole("size", size, *SIZES, of="bytes")
         rtt_ms = controls.number_from(*DISTANCES, "milliseconds", "rtt_ms", rtt_ms)
-        connections = controls.whole_from(1, MOST, "connections", "connections", connections)
-        keep_alive = controls.one_of((True, False), "keep_alive", keep_alive)
-        slow_ms = controls.whole_from(0, SLOWEST, "milliseconds", "slow_ms", slow_ms)
+        connections = probing.whole("connections", connections, 1, MOST, of="connections")
+        probing.yes_or_no("keep_alive", keep_alive)
+        slow_ms = probing.whole("slow_ms", slow_ms, 0, SLOWEST, of="milliseconds")
         self._phases = frames.table([], frames.PHASES)
         self.objects = controls.whole("objects", objects, 0, MOST)
         self.size_ = controls.whole("object size", size, *SIZES, 500)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from netlab import frames, plot
+from netlab import frames, plot, probing
 from netlab.errors import UsageError
 from netlab.plot import Figure
 from netlab.streams import AT_ONCE, CALLS, DAY, MOST, MOST_ASKED, Talk, talk
@@ -105,16 +105,16 @@ class StreamPanel(Panel):
         self._arguments = arguments
         if isinstance(writes, str | bytes) or not isinstance(writes, Sequence) or len(writes) != len(WRITES):
             raise UsageError("writes", writes, f"must be {len(WRITES)} sizes in bytes")
-        writes = [controls.whole_from(1, MOST, "bytes", "writes", size) for size in writes]
+        writes = [probing.whole("writes", size, 1, MOST, of="bytes") for size in writes]
         hosts = self.networks.hosts("")
         if to is not None:
-            controls.one_of(hosts, "to", to)
-        mss = controls.whole_from(SMALLEST_MSS, 65_535, "bytes", "mss", mss)
-        nagle = controls.one_of((True, False), "nagle", nagle)
-        delayed_ack = controls.one_of((True, False), "delayed_ack", delayed_ack)
-        pause_ms = controls.whole_from(0, DAY, "milliseconds", "pause_ms", pause_ms)
-        read_limit = controls.whole_from(1, MOST_ASKED, "bytes", "read_limit", read_limit)
-        read_every_ms = controls.whole_from(0, DAY, "milliseconds", "read_every_ms", read_every_ms)
+            probing.one_of("to", to, hosts)
+        mss = probing.whole("mss", mss, SMALLEST_MSS, 65_535, of="bytes")
+        probing.yes_or_no("nagle", nagle)
+        probing.yes_or_no("delayed_ack", delayed_ack)
+        pause_ms = probing.whole("pause_ms", pause_ms, 0, DAY, of="milliseconds")
+        read_limit = probing.whole("read_limit", read_limit, 1, MOST_ASKED, of="bytes")
+        read_every_ms = probing.whole("read_every_ms", read_every_ms, 0, DAY, of="milliseconds")
         self.to = controls.dropdown("listens", hosts, to if to is not None else hosts[-1])
         self.writes = [
             controls.whole(key, size, 1, max(LARGEST, size)) for key, size in zip(WRITES, writes, strict=True)

@@ -66,7 +66,7 @@ def test_the_same_controls_give_the_same_crowd() -> None:
         (("near",), {"network": "live"}, "network='live': must be a virtual one"),
         (("near",), {"rate": 1}, "rate=1: must be a whole number of clients per second, from 5 to 200"),
         (("near",), {"count": 10**6}, "count=1000000: must be a whole number of clients, from 50 to 2000"),
-        (("near",), {"mode": "fast"}, "mode='fast': must be one of iterative, threads, loop"),
+        (("near",), {"mode": "fast"}, "mode='fast': must be one of 'iterative', 'threads', 'loop'"),
         (("near",), {"workers": 0}, "workers=0: must be a whole number of workers, from 1 to 16"),
         (("near",), {"slow": 0.1}, "slow=0.1: must be a whole number of slow readers in 100, from 0 to 50"),
         (("near",), {"connections": -1}, "connections=-1: must be a whole number of connections"),

@@ -75,7 +75,7 @@ def test_the_network_in_use_stays_as_it_is() -> None:
         ((), {"rtt_ms": 0}, "rtt_ms=0: must be a number of milliseconds, from 1 to 300"),
         ((), {"rtt_ms": float("nan")}, "rtt_ms=nan: "),
         ((), {"connections": 0}, "connections=0: must be a whole number of connections, from 1 to 24"),
-        ((), {"keep_alive": "no"}, "keep_alive='no': must be one of True, False"),
+        ((), {"keep_alive": "no"}, "keep_alive='no': must be True or False"),
         ((), {"slow_ms": -5}, "slow_ms=-5: must be a whole number of milliseconds, from 0 to 2000"),
     ],
 )

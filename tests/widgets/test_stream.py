@@ -71,9 +71,9 @@ def test_mistakes_are_told() -> None:
     for wrong, message in (
         ({"writes": 3}, "writes=3: must be 3 sizes in bytes"),
         ({"writes": [1, 2, "x"]}, "writes='x': must be a whole number of bytes, from 1 to 200000"),
-        ({"to": "nohost"}, "to='nohost': must be one of server"),
+        ({"to": "nohost"}, "to='nohost': must be one of 'server"),
         ({"mss": 1}, "mss=1: must be a whole number of bytes, from 64"),
-        ({"nagle": 1}, "nagle=1: must be one of True, False"),
+        ({"nagle": 1}, "nagle=1: must be True or False"),
         ({"pause_ms": -1}, "pause_ms=-1: must be a whole number of milliseconds, from 0"),
         ({"read_limit": 0}, "read_limit=0: must be a whole number of bytes, from 1"),
         ({"read_every_ms": -1}, "read_every_ms=-1: must be a whole number of milliseconds, from 0"),
